@@ -1,0 +1,1 @@
+"""The candidate page, SEB support and the own kiosk 考生端."""

@@ -1,0 +1,1 @@
+"""Items, spec tables, papers, sealed packages 题库与组卷."""

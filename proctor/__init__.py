@@ -1,0 +1,1 @@
+"""The live board 监考端."""

@@ -1,0 +1,1 @@
+"""Marks, scores, results, hand-over 评分."""

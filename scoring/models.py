@@ -1,0 +1,89 @@
+"""Key versions, scores, results, the outbox toward the certification workflow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.storage.base import Base, Id
+
+
+class MarkScheme(Base):
+    """A version of the answer keys and marking rules of one paper. Encrypted; never changed, only followed."""
+
+    __tablename__ = "mark_scheme"
+    __table_args__ = (UniqueConstraint("paper_id", "version"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    paper_id: Mapped[str] = mapped_column(ForeignKey("paper.id"))
+    version: Mapped[int]
+    # JSON: {item_version_id: {kind, key: [option ids], points, rule, decision}} under the bank's envelope
+    cipher: Mapped[bytes] = mapped_column(LargeBinary)
+    digest: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    made_by: Mapped[str] = mapped_column(String(64))
+    approved_by: Mapped[str | None] = mapped_column(String(64))
+    made_at: Mapped[datetime]
+
+
+class AttemptScore(Base):
+    """A score: a pure function of (answers digest, form, mark scheme version, rule version). Units: 1/100 point."""
+
+    __tablename__ = "attempt_score"
+    __table_args__ = (UniqueConstraint("attempt_id", "mark_scheme_id", "rule_version"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("attempt.id"))
+    mark_scheme_id: Mapped[str] = mapped_column(ForeignKey("mark_scheme.id"))
+    rule_version: Mapped[str] = mapped_column(String(20))
+    answers_digest: Mapped[str] = mapped_column(String(64))
+    score: Mapped[int] = mapped_column(Integer)
+    full_score: Mapped[int] = mapped_column(Integer)
+    # [{item_ref, n, mark, full, reason}] in paper order; no key in it
+    marks: Mapped[list[Any]]
+    # hex SHA-256 over everything above
+    digest: Mapped[str] = mapped_column(String(64))
+    scored_at: Mapped[datetime]
+
+
+class Result(Base):
+    """What is told to the world about one candidate and sitting. Absent and void have no score."""
+
+    __tablename__ = "result"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("attempt.id"), unique=True)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), index=True)
+    # ResultState of scoring/domain/states.py
+    state: Mapped[str] = mapped_column(String(12))
+    # taken | absent | void
+    attendance: Mapped[str] = mapped_column(String(8))
+    score_id: Mapped[str | None] = mapped_column(ForeignKey("attempt_score.id"))
+    # 1/100 point, after the one rounding of the profile
+    score: Mapped[int | None]
+    passed: Mapped[bool | None]
+    confirmed_by: Mapped[str | None] = mapped_column(Id)
+    confirmed_at: Mapped[datetime | None]
+    released_by: Mapped[str | None] = mapped_column(Id)
+    released_at: Mapped[datetime | None]
+
+
+class OutboxMessage(Base):
+    """Something to deliver: written with the change it reports, kept until the receiver's receipt."""
+
+    __tablename__ = "outbox_message"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    # stable across every retry; the receiver's key against doubles
+    idempotency_key: Mapped[str] = mapped_column(String(80), unique=True)
+    topic: Mapped[str] = mapped_column(String(40))
+    payload: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime]
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    delivered_at: Mapped[datetime | None]
+    receipt: Mapped[str | None] = mapped_column(String(200))

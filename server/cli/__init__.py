@@ -1,0 +1,1 @@
+"""The command line `mingyuan`: one file per group of commands."""

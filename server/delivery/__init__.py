@@ -1,0 +1,1 @@
+"""The exam itself 考试: attempts, the answer journal, the exam clock."""

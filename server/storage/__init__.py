@@ -1,0 +1,1 @@
+"""Database plumbing; knows nothing about exams."""

@@ -1,0 +1,1 @@
+"""When a machine dies 接管: heartbeats, outages, leases."""
