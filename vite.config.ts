@@ -59,8 +59,8 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "/socket.io": { target: "http://127.0.0.1:8000", ws: true },
-      "/api": "http://127.0.0.1:8000",
+      "/socket.io": { target: "http://127.0.0.1:8600", ws: true },
+      "/api": "http://127.0.0.1:8600",
     },
   },
   test: {

