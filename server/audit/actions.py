@@ -1,0 +1,66 @@
+"""Names of everything the audit log records: `<context>.<thing>.<past participle>`, sorted.
+
+Every owner of a context appends its own members here, so that the list is the answer to "what is on record?".
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AuditAction(StrEnum):
+    """What happened."""
+
+    ACCOUNTS_ACCOUNT_CREATED = "accounts.account.created"
+    ACCOUNTS_ACCOUNT_DISABLED = "accounts.account.disabled"
+    ACCOUNTS_PASSWORD_CHANGED = "accounts.password.changed"  # noqa: S105 - a name, not a password
+    ACCOUNTS_SESSION_ENDED = "accounts.session.ended"
+    ACCOUNTS_SESSION_REFUSED = "accounts.session.refused"
+    ACCOUNTS_SESSION_STARTED = "accounts.session.started"
+    ACCOUNTS_SETUP_CODE_ISSUED = "accounts.setup_code.issued"
+    ACCOUNTS_SETUP_CODE_USED = "accounts.setup_code.used"
+    AUDIT_HEAD_SIGNED = "audit.head.signed"
+    AUDIT_LOG_EXPORTED = "audit.log.exported"
+    BANK_ITEMS_ACCEPTED = "bank.items.accepted"
+    BANK_ITEMS_IMPORTED = "bank.items.imported"
+    BANK_PACKAGE_OPENED = "bank.package.opened"
+    BANK_PACKAGE_OPENING_REFUSED = "bank.package.opening_refused"
+    BANK_PACKAGE_SEALED = "bank.package.sealed"
+    BANK_PAPER_ASSEMBLED = "bank.paper.assembled"
+    DELIVERY_ATTEMPT_ADMITTED = "delivery.attempt.admitted"
+    DELIVERY_ATTEMPT_COLLECTED = "delivery.attempt.collected"
+    DELIVERY_ATTEMPT_MARKED_ABSENT = "delivery.attempt.marked_absent"
+    DELIVERY_ATTEMPT_MOVED = "delivery.attempt.moved"
+    DELIVERY_ATTEMPT_RESUMED = "delivery.attempt.resumed"
+    DELIVERY_ATTEMPT_STARTED = "delivery.attempt.started"
+    DELIVERY_ATTEMPT_SUBMITTED = "delivery.attempt.submitted"
+    DELIVERY_ATTEMPT_SUSPENDED = "delivery.attempt.suspended"
+    DELIVERY_ATTEMPT_TIMED_OUT = "delivery.attempt.timed_out"
+    DELIVERY_ATTEMPT_VOIDED = "delivery.attempt.voided"
+    DELIVERY_INTERRUPTION_CLOSED = "delivery.interruption.closed"
+    DELIVERY_INTERRUPTION_CONFIRMED = "delivery.interruption.confirmed"
+    DELIVERY_INTERRUPTION_OPENED = "delivery.interruption.opened"
+    DELIVERY_SIGN_IN_REFUSED = "delivery.sign_in.refused"
+    DELIVERY_TIME_GRANTED = "delivery.time.granted"
+    PROCTOR_IDENTITY_CHECKED = "proctor.identity.checked"
+    PROCTOR_INCIDENT_RECORDED = "proctor.incident.recorded"
+    PROCTOR_MESSAGE_SENT = "proctor.message.sent"
+    PROCTOR_RECORD_SIGNED = "proctor.record.signed"
+    PROCTOR_ROOM_GATE_PASSED = "proctor.room_gate.passed"
+    RESULTS_RESULTS_CONFIRMED = "results.results.confirmed"
+    RESULTS_RESULTS_DELIVERED = "results.results.delivered"
+    RESULTS_RESULTS_RELEASED = "results.results.released"
+    RESULTS_SCORE_COMPUTED = "results.score.computed"
+    SCHEDULING_CENTRE_CREATED = "scheduling.centre.created"
+    SCHEDULING_PROCTORS_ASSIGNED = "scheduling.proctors.assigned"
+    SCHEDULING_ROOM_CREATED = "scheduling.room.created"
+    SCHEDULING_ROSTER_IMPORTED = "scheduling.roster.imported"
+    SCHEDULING_ROSTER_REFUSED = "scheduling.roster.refused"
+    SCHEDULING_RULE_PROFILE_STORED = "scheduling.rule_profile.stored"
+    SCHEDULING_SEATS_ASSIGNED = "scheduling.seats.assigned"
+    SCHEDULING_SITTING_CHANGED = "scheduling.sitting.changed"
+    SCHEDULING_SITTING_PLANNED = "scheduling.sitting.planned"
+    SCHEDULING_SITTING_PUBLISHED = "scheduling.sitting.published"
+    SCHEDULING_TICKETS_ISSUED = "scheduling.tickets.issued"
+    TAKEOVER_NODE_PROMOTED = "takeover.node.promoted"
+    TAKEOVER_OUTAGE_DETECTED = "takeover.outage.detected"
