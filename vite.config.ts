@@ -68,5 +68,6 @@ export default defineConfig({
     include: ["{exam_client,itembank,proctor,scoring,server}/**/*.test.ts"],
     setupFiles: ["fake-indexeddb/auto"],
     css: false,
+    server: { deps: { inline: ["element-plus"] } }, // its style sheets are imports that Node alone cannot read
   },
 });
