@@ -1,0 +1,29 @@
+"""Incoming JSON → one of our typed classes, or a clear refusal."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ValidationError
+
+from server.core.errors import InvalidInput
+from server.webkit.error_replies import invalid_fields
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(model: type[Model], data: Any = None) -> Model:
+    """The request's JSON body (or `data`) as `model`.
+
+    Raises:
+        InvalidInput: `JSON_EXPECTED`, `UNKNOWN_FIELD`, `FIELD_INVALID`.
+    """
+    if data is None:
+        data = request.get_json(silent=True)
+    if not isinstance(data, dict):
+        raise InvalidInput("JSON_EXPECTED", "请提交 JSON 对象。", "Send a JSON object.")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise invalid_fields(error) from None

@@ -1,0 +1,126 @@
+"""Socket.IO the direct way: handlers on the python-socketio server, no Flask context per message (realtime.md 4).
+
+Every message is known, parsed, rate-limited and answered; unknown ones are refused aloud. A handler's return value
+is the acknowledgement; a refusal is `{"ok": false, "code", "message_zh", "message_en"}` and changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import Any, Generic, TypeVar
+
+import socketio
+from pydantic import BaseModel, ValidationError
+
+from server.core.clock import Clock
+from server.core.errors import InvalidInput, MingyuanError, TooManyRequests
+from server.webkit.error_replies import invalid_fields
+
+log = logging.getLogger(__name__)
+Visitor = TypeVar("Visitor")
+
+#: messages a connection may send a second, and how many it may save up
+RATE_PER_SECOND = 20.0
+BURST = 60.0
+
+
+def cookie_of(environ: dict[str, Any], name: str) -> str:
+    """One cookie of the handshake request, "" when absent."""
+    morsel = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(name)
+    return morsel.value if morsel else ""
+
+
+@dataclass
+class _Bucket:
+    tokens: float = BURST
+    at: float = 0.0
+
+
+@dataclass
+class DirectNamespace(Generic[Visitor]):
+    """One namespace: who is connected (`visitors`), what they may send."""
+
+    server: socketio.Server
+    name: str
+    clock: Clock
+    authenticate: Callable[[str, dict[str, Any], Any], Visitor]
+    farewell: Callable[[str, Visitor], None]
+    visitors: dict[str, Visitor] = field(default_factory=dict)
+    known: dict[str, type[BaseModel]] = field(default_factory=dict)
+    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Attach the namespace to the server."""
+        self.server.on("connect", self._connect, namespace=self.name)
+        self.server.on("disconnect", self._disconnect, namespace=self.name)
+        self.server.on("*", self._unknown, namespace=self.name)
+
+    def on(self, message: str, model: type[BaseModel], handler: Callable[[str, Visitor, Any], BaseModel]) -> None:
+        """Answer `message` (payload `model`) with what `handler(sid, visitor, payload)` returns."""
+        self.known[message] = model
+
+        def handle(sid: str, data: Any = None) -> dict[str, Any]:
+            try:
+                visitor = self.visitors.get(sid)
+                if visitor is None:
+                    raise InvalidInput("NOT_CONNECTED", "连接尚未建立。", "The connection is not established.")
+                self._spend(sid)
+                if not isinstance(data, dict):
+                    raise InvalidInput("JSON_EXPECTED", "请提交 JSON 对象。", "Send a JSON object.")
+                return handler(sid, visitor, model.model_validate(data)).model_dump(exclude_none=False)
+            except ValidationError as error:
+                return {"ok": False, **invalid_fields(error).as_dict()}
+            except MingyuanError as error:
+                return {"ok": False, **error.as_dict()}
+            except Exception:
+                log.exception("message %s failed", message)
+                return {
+                    "ok": False,
+                    "retry": True,
+                    "code": "INTERNAL",
+                    "message_zh": "系统出现意外问题，将自动重试。",
+                    "message_en": "Something unexpected happened; it is tried again.",
+                }
+
+        self.server.on(message, handle, namespace=self.name)
+
+    def emit(self, message: str, payload: BaseModel, to: str, *, local: bool = False) -> None:
+        """Send to a sid (`local=True`: known to be connected here) or to a Socket.IO room."""
+        extra = {"ignore_queue": True} if local else {}
+        self.server.emit(message, payload.model_dump(), to=to, namespace=self.name, **extra)
+
+    def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        try:
+            visitor = self.authenticate(sid, environ, auth)
+        except MingyuanError as error:
+            raise socketio.exceptions.ConnectionRefusedError(error.code, error.as_dict()) from None
+        except Exception:
+            log.exception("connect to %s failed", self.name)
+            raise socketio.exceptions.ConnectionRefusedError("INTERNAL", {"code": "INTERNAL"}) from None
+        self.visitors[sid] = visitor
+
+    def _disconnect(self, sid: str, *_reason: Any) -> None:
+        self._buckets.pop(sid, None)
+        visitor = self.visitors.pop(sid, None)
+        if visitor is not None:
+            self.farewell(sid, visitor)
+
+    def _unknown(self, event: str, sid: str, *_data: Any) -> dict[str, Any]:
+        return {
+            "ok": False,
+            "code": "UNKNOWN_MESSAGE",
+            "message_zh": "系统不认识这条消息。",
+            "message_en": f"There is no message '{event[:40]}'.",
+        }
+
+    def _spend(self, sid: str) -> None:
+        now = self.clock.monotonic()
+        bucket = self._buckets.setdefault(sid, _Bucket(at=now))
+        bucket.tokens = min(BURST, bucket.tokens + (now - bucket.at) * RATE_PER_SECOND)
+        bucket.at = now
+        if bucket.tokens < 1:
+            raise TooManyRequests("RATE_LIMITED", "发送过于频繁，请稍候。", "Too many messages; wait a moment.", retry_after=1)
+        bucket.tokens -= 1
