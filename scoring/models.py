@@ -25,7 +25,10 @@ class MarkScheme(Base):
     digest: Mapped[str] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(Text)
     made_by: Mapped[str] = mapped_column(String(64))
+    # None until a second person approved a correction; version 1 is the sealed paper's own key and needs none
     approved_by: Mapped[str | None] = mapped_column(String(64))
+    # the version a correction was made from; it can only be approved while that one is in force
+    based_on: Mapped[int | None]
     made_at: Mapped[datetime]
 
 
@@ -65,6 +68,8 @@ class Result(Base):
     # 1/100 point, after the one rounding of the profile
     score: Mapped[int | None]
     passed: Mapped[bool | None]
+    # 1 at the first release, raised by every amendment: the receiver keeps the highest
+    revision: Mapped[int] = mapped_column(default=1)
     confirmed_by: Mapped[str | None] = mapped_column(Id)
     confirmed_at: Mapped[datetime | None]
     released_by: Mapped[str | None] = mapped_column(Id)
@@ -85,5 +90,7 @@ class OutboxMessage(Base):
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime]
     last_error: Mapped[str] = mapped_column(Text, default="")
+    # the receiver refused it for good; a person has to look (dead letter)
+    dead_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     receipt: Mapped[str | None] = mapped_column(String(200))

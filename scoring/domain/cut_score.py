@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from scoring.domain.rounding import round_half_up
+from scoring.domain.rounding import Rounding, round_by
 
 #: The scale results are published on: 100 points, in 1/100 point.
 PUBLISHED_FULL_SCORE = 100_00
 
 
-def published_score(score: int, full_score: int, decimals: int) -> int:
-    """The score on the scale of 100, in 1/100 point, rounded half up to `decimals` (0, 1 or 2) exactly once.
+def published_score(score: int, full_score: int, rounding: Rounding = Rounding.HALF_UP) -> int:
+    """The score on the scale of 100, in whole 1/100 point, rounded exactly once.
 
-    Exact rational arithmetic up to the one rounding, so that 59.994 becomes 59.99 and 59.995 becomes 60.00.
+    Rational arithmetic up to that one rounding: 59.994 becomes 59.99 and 59.995 becomes 60.00.
 
     Raises:
-        ValueError: a form without points, or decimals finer than 1/100 point.
+        ValueError: a form without points.
     """
     if full_score <= 0:
         raise ValueError("a form has points")
-    if decimals not in (0, 1, 2):
-        raise ValueError("results are published with 0, 1 or 2 decimals")
-    step = (100, 10, 1)[decimals]
-    return round_half_up(Fraction(score * PUBLISHED_FULL_SCORE, full_score * step)) * step
+    return round_by(Fraction(score * PUBLISHED_FULL_SCORE, full_score), rounding)
 
 
 def is_pass(published: int, pass_mark: int) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.domain.cut_score import is_pass, published_score
-from scoring.domain.rounding import round_half_up
+from scoring.domain.rounding import Rounding, round_half_up
 
 
 @pytest.mark.parametrize(
@@ -25,19 +25,23 @@ from scoring.domain.rounding import round_half_up
     ],
 )
 def test_the_pass_decision_is_taken_on_the_published_value(score, full, published, passes):
-    assert published_score(score, full, 2) == published
+    assert published_score(score, full) == published
     assert is_pass(published, 60_00) is passes
 
 
-def test_fewer_decimals_round_the_exact_value_once_and_not_twice():
-    assert published_score(59_449, 100_000, 1) == 59_40
-    assert published_score(59_449, 100_000, 0) == 59_00  # rounding twice would give 60
-    assert published_score(59_500, 100_000, 0) == 60_00
+@pytest.mark.parametrize(
+    ("rounding", "of_59_995", "of_59_985", "of_59_999"),
+    [(Rounding.HALF_UP, 60_00, 59_99, 60_00), (Rounding.HALF_EVEN, 60_00, 59_98, 60_00), (Rounding.DOWN, 59_99, 59_98, 59_99)],
+)
+def test_the_profile_says_what_becomes_of_fractions(rounding, of_59_995, of_59_985, of_59_999):
+    assert published_score(59_995, 100_000, rounding) == of_59_995
+    assert published_score(59_985, 100_000, rounding) == of_59_985
+    assert published_score(59_999, 100_000, rounding) == of_59_999
 
 
 def test_a_form_without_points_has_no_score():
     with pytest.raises(ValueError, match="points"):
-        published_score(0, 0, 2)
+        published_score(0, 0)
 
 
 def test_halves_go_away_from_zero():
@@ -47,4 +51,4 @@ def test_halves_go_away_from_zero():
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
 def test_the_published_score_is_never_further_than_half_a_step_from_the_exact_one(score, full):
     exact = Fraction(score * 100_00, full)
-    assert abs(published_score(score, full, 2) - exact) <= Fraction(1, 2)
+    assert abs(published_score(score, full) - exact) <= Fraction(1, 2)
