@@ -37,6 +37,7 @@ class AuditAction(StrEnum):
     DELIVERY_ATTEMPT_SUSPENDED = "delivery.attempt.suspended"
     DELIVERY_ATTEMPT_TIMED_OUT = "delivery.attempt.timed_out"
     DELIVERY_ATTEMPT_VOIDED = "delivery.attempt.voided"
+    DELIVERY_ATTEMPTS_PREPARED = "delivery.attempts.prepared"
     DELIVERY_INTERRUPTION_CLOSED = "delivery.interruption.closed"
     DELIVERY_INTERRUPTION_CONFIRMED = "delivery.interruption.confirmed"
     DELIVERY_INTERRUPTION_OPENED = "delivery.interruption.opened"

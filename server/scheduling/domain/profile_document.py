@@ -107,7 +107,9 @@ def read_leaf(rule: ValueRule, leaf: Mapping[str, Any]) -> tuple[Any, Provenance
     source, approved_by = leaf["source"], leaf["approved_by"]
     if not (isinstance(source, str) and source.strip() and isinstance(approved_by, str) and approved_by.strip()):
         found = f"source {source!r}, approved_by {approved_by!r}"
-        return DocumentProblem(rule.key, "PROFILE_VALUE_WRONG", "source and approved_by as text that is not empty", found)
+        return DocumentProblem(
+            rule.key, "PROFILE_VALUE_WRONG", "source and approved_by as text that is not empty", found
+        )
     return value, Provenance(unit, source, valid_from, approved_by)
 
 
@@ -158,7 +160,9 @@ def _hundredths(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     whole, _, part = str(value).partition(".")
-    if not (whole.isascii() and whole.isdigit() and len(part) <= 2 and (part == "" or (part.isascii() and part.isdigit()))):
+    if not (
+        whole.isascii() and whole.isdigit() and len(part) <= 2 and (part == "" or (part.isascii() and part.isdigit()))
+    ):
         return None
     return int(whole) * HUNDREDTHS + int(part.ljust(2, "0"))
 

@@ -171,7 +171,9 @@ class RuleProfile:
         problems += [] if problems else _contradictions(values)
         if problems:
             raise _invalid(problems)
-        return cls(name=document["name"], version=document["version"], title=document["title"], sources=sources, **values)
+        return cls(
+            name=document["name"], version=document["version"], title=document["title"], sources=sources, **values
+        )
 
     def to_document(self) -> dict[str, Any]:
         """The JSON document that `from_document` reads back as an equal profile."""
@@ -222,7 +224,11 @@ def load_profile(name: str) -> RuleProfile:
     """
     if name not in SHIPPED_PROFILES:
         shipped = ", ".join(SHIPPED_PROFILES)
-        raise NotFound("PROFILE_UNKNOWN", f"没有名为“{name}”的规则模板；现有：{shipped}。", f"No rule profile '{name}'; there are: {shipped}.")
+        raise NotFound(
+            "PROFILE_UNKNOWN",
+            f"没有名为“{name}”的规则模板；现有：{shipped}。",
+            f"No rule profile '{name}'; there are: {shipped}.",
+        )
     text = resources.files("server.scheduling").joinpath("profiles", f"{name}.toml").read_text(encoding="utf-8")
     return RuleProfile.from_document(tomllib.loads(text))
 
@@ -241,7 +247,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[DocumentProblem]:
         ("paper_fetch_before", "report_before"),
     ]
     return [
-        DocumentProblem(RULES[low].key, "PROFILE_CONTRADICTS", f"at most {RULES[high].key}", f"{values[low]} > {values[high]}")
+        DocumentProblem(
+            RULES[low].key, "PROFILE_CONTRADICTS", f"at most {RULES[high].key}", f"{values[low]} > {values[high]}"
+        )
         for low, high in pairs
         if values[low] > values[high]
     ]

@@ -1,0 +1,1 @@
+"""Rules about names, passwords and roles; no I/O."""
