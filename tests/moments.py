@@ -1,6 +1,6 @@
 """Moments of an exam day with names: one sitting, start 9:00 in Shanghai, 90 minutes, rules of `default`.
 
-    admission 8:45 · start 9:00 · late entry and earliest submission 9:30 · warning 10:15 · end 10:30
+admission 8:45 · start 9:00 · late entry and earliest submission 9:30 · warning 10:15 · end 10:30
 """
 
 from __future__ import annotations

@@ -63,7 +63,9 @@ def judge_sign_in(
             (seat_number), `SEAT_IN_USE` (another device writes), `ATTEMPT_VOIDED`.
     """
     if attempt_state is AttemptState.VOIDED:
-        raise Conflict("ATTEMPT_VOIDED", "本场考试资格已作废，请举手联系监考员。", "This attempt was voided. Ask a proctor.")
+        raise Conflict(
+            "ATTEMPT_VOIDED", "本场考试资格已作废，请举手联系监考员。", "This attempt was voided. Ask a proctor."
+        )
     if attempt_state in {AttemptState.SUBMITTED, AttemptState.COLLECTED}:
         return Admission(AdmissionKind.ENDED, epoch)
     if attempt_state in {AttemptState.EXPECTED, AttemptState.ABSENT}:
