@@ -1,0 +1,99 @@
+"""What makes forms parallel: equal expected scores at three abilities and an equal sum of loadings.
+
+Each item has a logistic curve P(θ) with slope 1 whose place comes from the expert's difficulty step until observed data
+replace it (assembly-and-scoring.md 1.6). Expected scores at three abilities around the cut fix the mean and the pass
+rate of a form, the sum of loadings λ = ∫ θ P(θ) φ(θ) dθ fixes the spread of its scores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itembank.domain.blueprint import BankItem, largest_remainder
+from itembank.domain.paper_plan import WHOLE, PaperPlan
+
+#: Abilities in standard deviations of the candidates.
+ABILITIES = (-1.0, 0.0, 1.0)
+#: Probability correct of an average candidate, by the expert's step 1 (easy) … 5 (hard).
+STEP_P = {1: 0.88, 2: 0.77, 3: 0.65, 4: 0.52, 5: 0.38}
+_NODES = np.linspace(-4.0, 4.0, 41)
+_DENSITY = np.exp(-(_NODES**2) / 2)
+_DENSITY /= _DENSITY.sum()
+
+
+def probability(step: int, abilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P(correct) of an item of that step at each ability."""
+    p = STEP_P[min(max(step, 1), 5)]
+    result: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(abilities + math.log(p / (1 - p)))))
+    return result
+
+
+def step_row(step: int) -> NDArray[np.float64]:
+    """Three probabilities at `ABILITIES` and the loading: what an item of one point adds to a form."""
+    loading = float((_NODES * probability(step, _NODES) * _DENSITY).sum())
+    return np.append(probability(step, np.array(ABILITIES)), loading)
+
+
+_ROWS = np.stack([step_row(step) for step in sorted(STEP_P)])
+
+
+def contributions(items: Sequence[BankItem], plan: PaperPlan) -> NDArray[np.float64]:
+    """Items × 4: what each adds to the form's expected scores and sum of loadings, in points."""
+    points = plan.kind_points
+    steps = np.array([min(max(item.difficulty, 1), 5) - 1 for item in items], dtype=np.intp)
+    weights = np.array([points[item.kind] / 100 for item in items])
+    result: NDArray[np.float64] = _ROWS[steps] * weights[:, None]
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The common aim: expected scores at `ABILITIES` and sum of loadings, in points."""
+
+    values: tuple[float, float, float, float]
+
+
+def common_target(items: Sequence[BankItem], plan: PaperPlan, weights: Sequence[float]) -> Target:
+    """The aim for all forms, reachable with whole items.
+
+    For each section the bank's own mix of difficulty steps (`weights`: how likely an item is drawn) is tilted until the
+    paper's expected share is the plan's `target_share` (if any), then rounded to whole items.
+    """
+    mixes: dict[str, NDArray[np.float64]] = {}
+    for section in plan.sections:
+        mix: Counter[int] = Counter()
+        for item, weight in zip(items, weights, strict=True):
+            if item.kind == section.kind:
+                mix[min(max(item.difficulty, 1), 5)] += weight  # type: ignore[assignment]
+        mixes[section.kind] = np.array([float(mix[step]) for step in sorted(STEP_P)])
+    tilt = _find_tilt(plan, mixes)
+    values = np.zeros(4)
+    for section in plan.sections:
+        shares = _tilted(mixes[section.kind], tilt)
+        counts = largest_remainder(section.count, [round(share * 1_000_000) for share in shares])
+        values += (np.array(counts)[:, None] * _ROWS).sum(axis=0) * section.points_each / 100
+    return Target((float(values[0]), float(values[1]), float(values[2]), float(values[3])))
+
+
+def _tilted(mix: NDArray[np.float64], tilt: float) -> NDArray[np.float64]:
+    weighted = mix * np.exp(tilt * _ROWS[:, 1])
+    result: NDArray[np.float64] = weighted / weighted.sum()
+    return result
+
+
+def _find_tilt(plan: PaperPlan, mixes: dict[str, NDArray[np.float64]]) -> float:
+    if plan.target_share is None:
+        return 0.0
+    wanted = plan.target_share / WHOLE * plan.total
+    low, high = -60.0, 60.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        reached = sum(float(_tilted(mixes[s.kind], middle) @ _ROWS[:, 1]) * s.points for s in plan.sections)
+        low, high = (middle, high) if reached < wanted else (low, middle)
+    return (low + high) / 2
