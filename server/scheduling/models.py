@@ -137,7 +137,10 @@ class AdmissionTicket(Base):
     """A ticket 准考证: this person, this sitting, this seat."""
 
     __tablename__ = "admission_ticket"
-    __table_args__ = (UniqueConstraint("sitting_id", "candidate_id"), UniqueConstraint("sitting_id", "seat_id"))
+    __table_args__ = (
+        UniqueConstraint("sitting_id", "candidate_id", name="uq_admission_ticket_candidate"),
+        UniqueConstraint("sitting_id", "seat_id", name="uq_admission_ticket_seat"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     number: Mapped[str] = mapped_column(String(24), unique=True)
