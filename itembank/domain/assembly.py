@@ -17,7 +17,7 @@ from itembank.domain.annealing import Forms, Limits, Pool, anneal
 from itembank.domain.blueprint import BankItem, Blueprint
 from itembank.domain.cells import Cell, CellLayout, CellTable, solve_table
 from itembank.domain.checker import CheckReport, PaperChecker
-from itembank.domain.diagnosis import find_shortages, infeasible
+from itembank.domain.diagnosis import find_shortages, infeasible, overlap_is_possible
 from itembank.domain.paper_form import (
     AssembledForm,
     describe_form,
@@ -32,7 +32,7 @@ from server.core.errors import InvalidInput
 
 #: Forms and backups together.
 MOST_FORMS = 60
-ATTEMPTS = 5
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ def assemble_forms(blueprint: Blueprint, items: Sequence[BankItem], forms: int, 
     first = solve_table(layout, whole_bank, np.random.default_rng([seed, 0]))
     if first is None:
         raise infeasible(find_shortages(layout, whole_bank, 1), number, alone_possible=False)
+    if not overlap_is_possible(layout, number):
+        raise infeasible(find_shortages(layout, whole_bank, number), number, alone_possible=True)
     pool = Pool(layout)
-    target = _find_target(layout, first)
+    target = _find_target(layout, first, number)
     best: Assembly | None = None
     for attempt in range(ATTEMPTS + 1):
         rng = np.random.default_rng([seed, 1, attempt])
@@ -102,14 +104,14 @@ def assemble_forms(blueprint: Blueprint, items: Sequence[BankItem], forms: int, 
         )
         if best is None or assembly.deviation < best.deviation:
             best = assembly
-        if best.deviation <= blueprint.plan.tolerance / 100 + 1e-6 or attempt >= 2:
+        if best.deviation <= blueprint.plan.tolerance / 100 + 1e-6 or attempt >= 1:
             break
     if best is None:
         raise infeasible(find_shortages(layout, whole_bank, number), number, alone_possible=True)
     return best
 
 
-def _find_target(layout: CellLayout, table: CellTable) -> Target:
+def _find_target(layout: CellLayout, table: CellTable, number: int) -> Target:
     """An item counts by how many of its group (kind × exact range) a form takes: the mix of a fair draw."""
     exact_of = layout.blueprint.exact_above
     wanted: Counter[tuple[str, str]] = Counter()
@@ -117,7 +119,7 @@ def _find_target(layout: CellLayout, table: CellTable) -> Target:
         wanted[cell[0], layout.exact_of[cell[1]]] += count
     groups = [(item.kind, exact_of[item.point]) for item in layout.items]
     sizes = Counter(groups)
-    return common_target(layout.items, layout.blueprint.plan, [wanted[group] / sizes[group] for group in groups])
+    return common_target(layout.items, layout.blueprint.plan, [wanted[group] / sizes[group] for group in groups], number)
 
 
 def _deviation(forms: Sequence[AssembledForm], target: Target) -> float:
@@ -169,9 +171,12 @@ def _draw(
     use: Counter[int] = Counter()
     drawn = []
     for form in range(number):
-        remaining = number - form if disjoint else 1
-        available = layout.available(lambda position: not (disjoint and use[position]))
-        table = _fair_table(layout, available, remaining, rng)
+        free = layout.available(lambda position: not use[position])
+        if disjoint:
+            table = _fair_table(layout, free, number - form, rng)
+        else:
+            fresh = {cell: -(-count // (number - form)) for cell, count in free.items()}
+            table = solve_table(layout, layout.available(lambda _: True), rng, fresh=fresh)
         if table is None:
             return None
         positions = _draw_items(layout, table, use, rng, disjoint=disjoint)

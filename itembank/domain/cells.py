@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 # Costs of leaving a soft rule, in units of one random item cost (0 … 1).
 SHORT, HARD_LEFT, NEAR_LEFT, IMPORTANCE_LEFT, SPREAD_LEFT, POINTS_LEFT = 5000.0, 20_000.0, 100.0, 30.0, 3.0, 8.0
+REUSED = 20.0
 SOLVER_SECONDS = 2.0
 
 
@@ -131,6 +132,7 @@ def solve_table(
     *,
     caps: dict[Cell, int] | None = None,
     group_caps: dict[tuple[str, str], int] | None = None,
+    fresh: dict[Cell, int] | None = None,
     with_slack: bool = False,
 ) -> CellTable | None:
     """One table that keeps every hard quota, or None when there is none.
@@ -139,6 +141,7 @@ def solve_table(
         available: items each cell can give to this form.
         caps: tighter limits per cell, so that later forms find something as well.
         group_caps: likewise per (kind, exact range).
+        fresh: items per cell that no other form should miss; taking more has a price, so that forms share little.
         with_slack: let cells give more than they hold, at a high price; `CellTable.short` then is the diagnosis.
     """
     blueprint, cells = layout.blueprint, layout.cells
@@ -152,6 +155,8 @@ def solve_table(
         if with_slack:
             short[cell] = program.column(SHORT)
             program.row({number: 1.0, short[cell]: -1.0}, -np.inf, limit)
+        if fresh is not None:
+            program.row({number: 1.0, program.column(REUSED): -1.0}, -np.inf, fresh[cell])
 
     def over(keep: Callable[[Cell], bool], factor: Callable[[Cell], float] = lambda _: 1.0) -> dict[int, float]:
         return {number: factor(cell) for number, cell in enumerate(cells) if keep(cell)}

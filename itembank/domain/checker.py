@@ -160,6 +160,11 @@ class PaperChecker:
                                 f"Forms {one.label} and {other.label} share {shared} items; the cap is {self.plan.overlap_cap / 100:g} %.")
 
     def _check_parallel(self, forms: Sequence[AssembledForm]) -> Iterable[Violation]:
+        for form in forms if self.plan.target_share is not None else ():
+            share = form.expected_scores[1] * 100 / self.plan.total
+            if abs(share - (self.plan.target_share or 0) / 10_000) > 0.01:
+                yield _soft("DIFFICULTY", form, f"预期得分率 {share:.3f}，题库达不到计划的 {(self.plan.target_share or 0) / 10_000:g}。",
+                            f"expected share {share:.3f}; the bank does not reach the planned {(self.plan.target_share or 0) / 10_000:g}.")
         if len(forms) < 2:
             return
         spread = max(max(column) - min(column) for column in zip(*(form.expected_scores for form in forms), strict=True))

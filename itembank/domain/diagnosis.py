@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from itembank.domain.blueprint import BankItem
 from itembank.domain.cells import Cell, CellLayout, solve_table
 from server.core.errors import Conflict
+
+#: Shortages named in the message; all of them are in the data.
+NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +64,40 @@ def find_shortages(layout: CellLayout, available: dict[Cell, int], forms: int) -
     return found
 
 
+def overlap_is_possible(layout: CellLayout, forms: int) -> bool:
+    """Whether arithmetic allows `forms` forms within the overlap cap.
+
+    Whoever takes forms × q items from N spreads them at best evenly; the pairs of forms that meet in an item then add up to
+    a least number, counted once by exact ranges and once by kinds.
+    """
+    blueprint = layout.blueprint
+    allowed = blueprint.plan.shared_items_allowed * forms * (forms - 1) // 2
+
+    def least(wanted: dict[str, int], place: Callable[[BankItem], str]) -> int:
+        held = Counter(place(item) for item in layout.items)
+        total = 0
+        for name, count in wanted.items():
+            whole, rest = divmod(count * forms, held[name] or 1)
+            total += held[name] * (whole * (whole - 1) // 2) + rest * whole
+        return total
+
+    by_range = least({q.path: q.low for q in blueprint.exact}, lambda item: blueprint.exact_above[item.point])
+    return max(by_range, least(blueprint.plan.kind_counts, lambda item: item.kind)) <= allowed
+
+
 def infeasible(shortages: list[Shortage], forms: int, *, alone_possible: bool) -> Conflict:
     """The refusal `ASSEMBLY_INFEASIBLE`; `data["lacking"]` lists what is missing."""
     words = [shortage.words() for shortage in shortages]
-    zh = "；".join(zh for zh, _ in words) or "互斥题、鉴定点上限与题量要求互相冲突"
-    en = "; ".join(en for _, en in words) or "enemies, point limits and quotas contradict each other"
+    shown, more = words[:NAMED], len(words) - NAMED
+    zh = "；".join(zh for zh, _ in shown) or "互斥题、鉴定点上限与题量要求互相冲突"
+    en = "; ".join(en for _, en in shown) or "enemies, point limits and quotas contradict each other"
+    if more > 0:
+        zh, en = f"{zh}；另有 {more} 处", f"{en}; and {more} more"
     if alone_possible:
         return Conflict(
             "ASSEMBLY_INFEASIBLE",
-            f"题库不够组成 {forms} 份相互重复不超过上限的试卷：{zh}。请补充试题，或减少份数。",
-            f"The bank cannot make {forms} forms within the overlap cap: {en}. Add items or ask for fewer forms.",
+            f"题库不够组成 {forms} 份相互重复不超过上限的试卷。要做到互不重复：{zh}。请补充试题，或减少份数。",
+            f"The bank cannot make {forms} forms within the overlap cap. For forms that share nothing: {en}. Add items or ask for fewer forms.",
             lacking=[shortage.as_dict() for shortage in shortages],
             forms=forms,
         )

@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from itembank.domain.annealing import IMPORTANCES, Pool
 from itembank.domain.targets import Target
 
-SECONDS = 4.0
+SECONDS = 1.5
 #: Largest number of items handed to the solver.
 SUB_POOL = 3000
 NEAR_LEFT, IMPORTANCE_LEFT = 1.0, 0.2

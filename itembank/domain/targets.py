@@ -59,13 +59,15 @@ class Target:
     values: tuple[float, float, float, float]
 
 
-def common_target(items: Sequence[BankItem], plan: PaperPlan, weights: Sequence[float]) -> Target:
+def common_target(items: Sequence[BankItem], plan: PaperPlan, weights: Sequence[float], forms: int) -> Target:
     """The aim for all forms, reachable with whole items.
 
     For each section the bank's own mix of difficulty steps (`weights`: how likely an item is drawn) is tilted until the
-    paper's expected share is the plan's `target_share` (if any), then rounded to whole items.
+    paper's expected share is the plan's `target_share` (if any), then rounded to whole items. Where the bank does not
+    hold enough easy or hard items for all `forms`, the tilt is taken back as far as needed: equal forms come first.
     """
     mixes: dict[str, NDArray[np.float64]] = {}
+    held = Counter((item.kind, min(max(item.difficulty, 1), 5)) for item in items)
     for section in plan.sections:
         mix: Counter[int] = Counter()
         for item, weight in zip(items, weights, strict=True):
@@ -73,11 +75,18 @@ def common_target(items: Sequence[BankItem], plan: PaperPlan, weights: Sequence[
                 mix[min(max(item.difficulty, 1), 5)] += weight  # type: ignore[assignment]
         mixes[section.kind] = np.array([float(mix[step]) for step in sorted(STEP_P)])
     tilt = _find_tilt(plan, mixes)
+    for part in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0):
+        counts = {
+            section.kind: largest_remainder(
+                section.count, [round(share * 1_000_000) for share in _tilted(mixes[section.kind], tilt * part)]
+            )
+            for section in plan.sections
+        }
+        if all(count * forms <= held[kind, n + 1] for kind, row in counts.items() for n, count in enumerate(row)):
+            break
     values = np.zeros(4)
     for section in plan.sections:
-        shares = _tilted(mixes[section.kind], tilt)
-        counts = largest_remainder(section.count, [round(share * 1_000_000) for share in shares])
-        values += (np.array(counts)[:, None] * _ROWS).sum(axis=0) * section.points_each / 100
+        values += (np.array(counts[section.kind])[:, None] * _ROWS).sum(axis=0) * section.points_each / 100
     return Target((float(values[0]), float(values[1]), float(values[2]), float(values[3])))
 
 
