@@ -52,9 +52,11 @@ class Attempt(Base):
 
     # derived, kept for the board; state, not increments
     answered: Mapped[int] = mapped_column(default=0)
-    last_seq: Mapped[int] = mapped_column(default=0)
+    last_seq: Mapped[int] = mapped_column(BigInteger, default=0)
     last_answer_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
+    # entries on the candidate's PC without acknowledgement, as its last heartbeat said
+    unsent: Mapped[int] = mapped_column(default=0)
     hand_raised_at: Mapped[datetime | None]
     hand_reason: Mapped[str | None] = mapped_column(String(20))
     # font size, theme, hidden clock: follow the candidate to another PC
@@ -69,7 +71,10 @@ class JournalEntry(Base):
     """
 
     __tablename__ = "journal_entry"
-    __table_args__ = (UniqueConstraint("attempt_id", "page_id", "client_seq"),)
+    __table_args__ = (
+        UniqueConstraint("attempt_id", "page_id", "client_seq"),
+        Index("ix_journal_item", "attempt_id", "item_ref"),
+    )
 
     entry_no: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     attempt_id: Mapped[str] = mapped_column(ForeignKey("attempt.id"))

@@ -17,7 +17,7 @@ DIST = Path(__file__).parents[1] / "static" / "dist"
 @functools.lru_cache(maxsize=1)
 def manifest() -> dict[str, Any]:
     """What the page build wrote: source entry → files."""
-    path = DIST / ".vite" / "manifest.json"
+    path = DIST / "manifest.json"
     if not path.exists():
         raise Unavailable("PAGES_NOT_BUILT", "页面尚未构建，请运行 make setup。", "The pages have not been built: run make setup.")
     document: dict[str, Any] = json.loads(path.read_text())

@@ -1,0 +1,93 @@
+"""Answering heartbeats: the clock, the step, waiting messages; mostly from memory.
+
+A heartbeat comes every five seconds from every candidate. Its reply is read from the database when something happened
+to this attempt (an event says so) or every `FRESH_S`; between, only the running clock is moved on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.core.clock import Clock
+from server.core.events import AnswersRecorded, AttemptChanged, ClockChanged, Event, MessageSent
+from server.delivery.candidate_state import clock_view, step_of, to_ms, unseen_messages
+from server.delivery.models import Attempt
+from server.delivery.queries import is_identity_verified
+from server.delivery.sessions import SignedInCandidate
+from server.delivery.wire import HeartbeatReply
+from server.storage.unit_of_work import UnitOfWork
+
+FRESH_S = 15.0
+
+
+@dataclass(slots=True)
+class _Remembered:
+    reply: HeartbeatReply
+    page_id: str | None
+    read_at: float
+    room: tuple[str, str]
+
+
+class Heartbeats:
+    """The replies of this node's candidates."""
+
+    def __init__(self, uow: UnitOfWork, clock: Clock) -> None:
+        self._uow = uow
+        self._clock = clock
+        self._remembered: dict[str, _Remembered] = {}
+
+    def reply(self, candidate: SignedInCandidate, page_id: str) -> HeartbeatReply:
+        """What this candidate's page needs to know now. `writing` False: another page or device has taken over."""
+        remembered = self._remembered.get(candidate.attempt_id)
+        if remembered is None or not self._still_true(remembered):
+            remembered = self._read(candidate)
+        reply = remembered.reply
+        now_ms = to_ms(self._clock.now())
+        clock = reply.clock
+        if clock.phase == "running":
+            clock = clock.model_copy(update={"remaining_ms": max(0, clock.ends_at_ms - now_ms)})
+        clock = clock.model_copy(update={"server_now_ms": now_ms})
+        writing = remembered.page_id in (None, page_id) and reply.step != "moved"
+        return reply.model_copy(update={"clock": clock, "writing": writing})
+
+    def forget(self, event: Event) -> None:
+        """Something happened: whoever is concerned is read again."""
+        if isinstance(event, AnswersRecorded) or (isinstance(event, AttemptChanged) and event.what in ("seen", "answers")):
+            return
+        attempt_id = getattr(event, "attempt_id", None)
+        if attempt_id is not None and isinstance(event, AttemptChanged | ClockChanged | MessageSent):
+            self._remembered.pop(attempt_id, None)
+            return
+        room = (event.sitting_id, event.room_id)
+        for key in [key for key, remembered in self._remembered.items() if remembered.room == room]:
+            del self._remembered[key]
+
+    def leave(self, attempt_id: str) -> None:
+        """The candidate disconnected: nothing needs to be remembered."""
+        self._remembered.pop(attempt_id, None)
+
+    def _still_true(self, remembered: _Remembered) -> bool:
+        if self._clock.monotonic() - remembered.read_at > FRESH_S:
+            return False
+        now_ms, clock = to_ms(self._clock.now()), remembered.reply.clock
+        if clock.phase == "running":
+            return now_ms < clock.ends_at_ms
+        return clock.phase == "admission" and now_ms < clock.starts_at_ms
+
+    def _read(self, candidate: SignedInCandidate) -> _Remembered:
+        with self._uow.read() as session:
+            attempt = session.get_one(Attempt, candidate.attempt_id)
+            clock = clock_view(session, attempt, self._clock.now())
+            reply = HeartbeatReply(
+                ok=True,
+                clock=clock,
+                step=step_of(attempt, clock, candidate.epoch),
+                messages=unseen_messages(session, attempt),
+                identity_verified=is_identity_verified(session, attempt.id),
+                writing=True,
+            )
+            remembered = _Remembered(
+                reply, attempt.page_id, self._clock.monotonic(), (attempt.sitting_id, attempt.room_id)
+            )
+        self._remembered[candidate.attempt_id] = remembered
+        return remembered

@@ -1,0 +1,160 @@
+"""The answer journal 作答流水: append and judge one batch in one transaction; nothing here updates or deletes a line.
+
+A batch is judged against the database itself, in the transaction that stores it, with the attempts' rows locked: no
+node needs a memory of its own to refuse a stale epoch or an ended attempt. Repeats are looked for before any other
+check and are answered with what is stored.
+
+Two stores with the same steps: SQLite on one raw connection that belongs to the writer's thread (a commit there must not
+stop the event loop), PostgreSQL on a pooled connection with one `unnest` statement a step (realtime.md 4).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from server.delivery.domain.journal_rules import judge_entry
+from server.delivery.domain.states import AttemptState
+
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry as it goes to the journal; already valid against the candidate's script."""
+
+    attempt_id: str
+    page_id: str
+    client_seq: int
+    epoch: int
+    kind: str
+    item_ref: str
+    value: tuple[str, ...]
+    client_time_ms: int
+    client_monotonic_ms: int
+    received_at: datetime
+    grace: timedelta
+    node_id: str
+
+    @property
+    def key(self) -> Key:
+        return self.attempt_id, self.page_id, self.client_seq
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a line. `differs`: a repeat came with another value than is stored (a client bug or worse)."""
+
+    standing: str
+    code: str | None = None
+    late_by_ms: int = 0
+    repeat: bool = False
+    differs: bool = False
+
+
+@dataclass(slots=True)
+class AttemptRow:
+    """The attempt as the batch found it, and as the batch leaves it."""
+
+    state: AttemptState
+    epoch: int
+    deadline_at: datetime | None
+    answered: int
+    last_seq: int
+    last_answer_at: datetime | None
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """Outcomes in the order of the lines, and the attempts whose counted answers changed."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    changed: dict[str, AttemptRow] = field(default_factory=dict)
+
+
+class JournalStore(Protocol):
+    """Where the journal lives."""
+
+    def commit(self, lines: Sequence[Line]) -> BatchResult:
+        """Judge and store all lines in one durable transaction."""
+        ...
+
+
+class Steps(Protocol):
+    """What a store can do inside the open transaction."""
+
+    def stored(self, keys: Sequence[Key]) -> dict[Key, tuple[str, str, tuple[str, ...]]]: ...
+    def lock_attempts(self, ids: Sequence[str]) -> dict[str, AttemptRow]: ...
+    def current(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int, bool]]: ...
+    def insert(self, rows: Sequence[tuple[Line, Outcome]]) -> None: ...
+    def update_attempts(self, attempts: dict[str, AttemptRow]) -> None: ...
+
+
+def judge_and_append(steps: Steps, lines: Sequence[Line]) -> BatchResult:
+    """The one way a batch enters the journal; the caller commits."""
+    attempts = steps.lock_attempts(sorted({line.attempt_id for line in lines}))
+    stored = steps.stored([line.key for line in lines])
+    current = steps.current({(line.attempt_id, line.item_ref) for line in lines if line.kind == "answer"})
+    result = BatchResult()
+    new: list[tuple[Line, Outcome]] = []
+    for line in lines:
+        attempt = attempts.get(line.attempt_id)
+        if attempt is None:
+            result.outcomes.append(Outcome("refused", "NOT_FOUND"))
+            continue
+        if line.key in stored:
+            standing, item_ref, value = stored[line.key]
+            result.outcomes.append(Outcome(standing, repeat=True, differs=(item_ref, value) != (line.item_ref, line.value)))
+            continue
+        verdict = judge_entry(
+            attempt_state=attempt.state,
+            epoch_of_attempt=attempt.epoch,
+            entry_epoch=line.epoch,
+            received_at=line.received_at,
+            deadline_at=attempt.deadline_at,
+            grace=line.grace,
+        )
+        outcome = Outcome(verdict.standing, verdict.code, verdict.late_by_ms)
+        result.outcomes.append(outcome)
+        if outcome.standing == "refused":
+            continue
+        stored[line.key] = (outcome.standing, line.item_ref, line.value)
+        new.append((line, outcome))
+        attempt.last_seq = max(attempt.last_seq, line.client_seq)
+        if outcome.standing == "counted":
+            if line.kind == "answer":
+                _count(attempt, current, line)
+            attempt.last_answer_at = line.received_at
+            result.changed[line.attempt_id] = attempt
+    if new:
+        steps.insert(new)
+        steps.update_attempts({line.attempt_id: attempts[line.attempt_id] for line, _ in new})
+    return result
+
+
+def _count(attempt: AttemptRow, current: dict[tuple[str, str], tuple[int, int, bool]], line: Line) -> None:
+    pair = (line.attempt_id, line.item_ref)
+    epoch, seq, had_answer = current.get(pair, (-1, -1, False))
+    if (line.epoch, line.client_seq) < (epoch, seq):
+        return  # a lower number never overwrites
+    has_answer = bool(line.value)
+    attempt.answered += int(has_answer) - int(had_answer)
+    current[pair] = (line.epoch, line.client_seq, has_answer)
+
+
+def to_text(moment: datetime) -> str:
+    """A moment as SQLAlchemy stores it on SQLite."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+
+def from_text(text: str | None) -> datetime | None:
+    """Inverse of `to_text`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+
+
+def value_text(value: tuple[str, ...]) -> str:
+    """A response as stored: a JSON list."""
+    return json.dumps(list(value))

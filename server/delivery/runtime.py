@@ -1,0 +1,118 @@
+"""The moving parts of delivery in one process: the writer, presence, heartbeats, the deadline sweeper."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import select
+
+from server.adapters.throttle import Throttle
+from server.core.errors import Unavailable
+from server.core.events import AlarmRaised, AnswersRecorded
+from server.delivery.candidate_state import to_ms
+from server.delivery.heartbeats import Heartbeats
+from server.delivery.journal import BatchResult, Line
+from server.delivery.models import Attempt
+from server.delivery.presence import FLUSH_EVERY_S, Presence, Seen
+from server.delivery.services.close_overdue import close_overdue
+from server.delivery.services.record_answers import AnswerDesk
+from server.delivery.sessions import SignedInCandidate
+from server.delivery.wire import Heartbeat, HeartbeatReply
+from server.delivery.writer import AnswerWriter, SecondJournal
+from server.storage.unit_of_work import Work
+from server.webkit.background import Background
+from server.webkit.platform import Platform
+
+log = logging.getLogger(__name__)
+SWEEP_EVERY_S = 1.0
+#: a gap shorter than this is network weather, not an interruption
+GAP_WORTH_TELLING_MS = 2_000
+
+
+class OutageEars(Protocol):
+    """What delivery tells takeover; handed down by `server.app`."""
+
+    def note_life_signs(self, work: Work, seen: Mapping[str, datetime]) -> None: ...
+    def report_client_gap(self, attempt_id: str, gap_ms: int, *, answered_during_gap: bool) -> None: ...
+    def may_sweep(self) -> bool: ...
+
+
+class DeliveryRuntime:
+    """Built once by `server.app`; `start` before the listener opens, `stop` after it closed."""
+
+    def __init__(self, platform: Platform, throttle: Throttle, ears: OutageEars) -> None:
+        self.platform = platform
+        self.throttle = throttle
+        self.ears = ears
+        second = platform.settings.second_journal
+        self.writer = AnswerWriter(
+            platform.database, self._committed, self._failed, SecondJournal(second) if second is not None else None
+        )
+        self.desk = AnswerDesk(platform.uow, self.writer, platform.clock, platform.node_id)
+        self.presence = Presence(platform.uow, ears.note_life_signs)
+        self.heartbeats = Heartbeats(platform.uow, platform.clock)
+        self._rooms: dict[str, tuple[str, str]] = {}
+        platform.bus.subscribe(self.heartbeats.forget)
+
+    def start(self, background: Background) -> None:
+        """Begin writing, sweeping, and keeping presence."""
+        self.writer.start()
+        background.every(FLUSH_EVERY_S, "presence", self.presence.flush)
+        background.every(SWEEP_EVERY_S, "deadline-sweeper", self._sweep)
+
+    def stop(self) -> None:
+        """Acknowledge what has gathered, write the last life signs."""
+        self.writer.stop()
+        self.presence.flush()
+
+    def heartbeat(self, candidate: SignedInCandidate, message: Heartbeat) -> HeartbeatReply:
+        """A life sign arrived."""
+        self.saw(candidate, message.unsent)
+        if message.gap_ms >= GAP_WORTH_TELLING_MS:
+            self.ears.report_client_gap(
+                candidate.attempt_id, message.gap_ms, answered_during_gap=message.answered_during_gap
+            )
+        return self.heartbeats.reply(candidate, message.page_id)
+
+    def saw(self, candidate: SignedInCandidate, unsent: int = 0) -> None:
+        """Any message of a candidate is a life sign."""
+        self.presence.saw(
+            candidate.attempt_id, Seen(self.platform.clock.now(), unsent, candidate.sitting_id, candidate.room_id)
+        )
+
+    def _sweep(self) -> None:
+        if self.ears.may_sweep():
+            close_overdue(self.platform.uow)
+
+    def _committed(self, lines: Sequence[Line], result: BatchResult) -> None:
+        for line, outcome in zip(lines, result.outcomes, strict=True):
+            if outcome.differs:
+                log.error("attempt %s sent seq %s again with another value; the stored one stands", line.attempt_id, line.client_seq)
+        for attempt_id, row in result.changed.items():
+            sitting_id, room_id = self._room_of(attempt_id)
+            self.platform.bus.publish(
+                AnswersRecorded(
+                    sitting_id=sitting_id,
+                    room_id=room_id,
+                    attempt_id=attempt_id,
+                    answered=row.answered,
+                    at_ms=to_ms(row.last_answer_at) if row.last_answer_at else 0,
+                )
+            )
+
+    def _failed(self, lines: Sequence[Line], error: Unavailable) -> None:
+        for sitting_id, room_id in {self._room_of(attempt_id) for attempt_id in {line.attempt_id for line in lines}}:
+            self.platform.bus.publish(AlarmRaised(sitting_id=sitting_id, room_id=room_id, kind="storage"))
+        log.error("a batch of %d answers was not stored: %s", len(lines), error.code)
+
+    def _room_of(self, attempt_id: str) -> tuple[str, str]:
+        if attempt_id not in self._rooms:
+            with self.platform.uow.read() as session:
+                row = session.execute(select(Attempt.sitting_id, Attempt.room_id).where(Attempt.id == attempt_id)).one()
+            self._rooms[attempt_id] = (row.sitting_id, row.room_id)
+        return self._rooms[attempt_id]
+
+

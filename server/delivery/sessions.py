@@ -1,0 +1,88 @@
+"""Candidate sessions: a random token in a cookie, its SHA-256 in the database."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from server.core.actor import Actor
+from server.core.errors import NotSignedIn
+from server.core.permissions import Role
+from server.delivery.models import Attempt, CandidateSession
+
+TOKEN_BYTES = 32
+
+
+def cookie_name(*, secure: bool) -> str:
+    """`__Host-` where browsers reach us by https (they refuse that prefix over plain http)."""
+    return "__Host-mingyuan-candidate" if secure else "mingyuan-candidate"
+
+
+def hash_of(secret: str) -> str:
+    """SHA-256 in hex: what is stored of tokens and device secrets."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInCandidate:
+    """Whose browser this is."""
+
+    attempt_id: str
+    sitting_id: str
+    room_id: str
+    epoch: int
+    machine: str
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(id=self.attempt_id, role=Role.CANDIDATE, name="", machine=self.machine)
+
+
+def begin_session(session: Session, attempt: Attempt, device_hash: str, machine: str, now: datetime) -> str:
+    """End every older session of the attempt and return a fresh token (checklist A6, A8)."""
+    session.execute(
+        update(CandidateSession)
+        .where(CandidateSession.attempt_id == attempt.id, CandidateSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    session.add(
+        CandidateSession(
+            token_hash=hash_of(token),
+            attempt_id=attempt.id,
+            epoch=attempt.epoch,
+            device_hash=device_hash,
+            machine=machine,
+            created_at=now,
+            ended_at=None,
+        )
+    )
+    return token
+
+
+def candidate_of(session: Session, token: str) -> SignedInCandidate:
+    """Who holds the token.
+
+    Raises:
+        NotSignedIn: `SESSION_ENDED`, or `SESSION_MOVED` when another device has taken over.
+    """
+    row = session.execute(
+        select(CandidateSession, Attempt)
+        .join(Attempt, Attempt.id == CandidateSession.attempt_id)
+        .where(CandidateSession.token_hash == hash_of(token))
+    ).one_or_none()
+    if row is None:
+        raise NotSignedIn("SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended.")
+    signed_in, attempt = row
+    if signed_in.ended_at is not None:
+        raise NotSignedIn(
+            "SESSION_MOVED",
+            "您的考试已转到另一台电脑或另一个窗口继续，本页不再保存作答。如非本人操作请举手。",
+            "Your exam goes on on another computer or window; this page saves nothing any more. Raise your hand if that was not you.",
+        )
+    return SignedInCandidate(attempt.id, attempt.sitting_id, attempt.room_id, signed_in.epoch, signed_in.machine)
