@@ -85,6 +85,8 @@ class OutboxMessage(Base):
     # stable across every retry; the receiver's key against doubles
     idempotency_key: Mapped[str] = mapped_column(String(80), unique=True)
     topic: Mapped[str] = mapped_column(String(40))
+    # the result it reports
+    subject_id: Mapped[str] = mapped_column(Id, index=True)
     payload: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)

@@ -31,7 +31,11 @@ def test_the_pass_decision_is_taken_on_the_published_value(score, full, publishe
 
 @pytest.mark.parametrize(
     ("rounding", "of_59_995", "of_59_985", "of_59_999"),
-    [(Rounding.HALF_UP, 60_00, 59_99, 60_00), (Rounding.HALF_EVEN, 60_00, 59_98, 60_00), (Rounding.DOWN, 59_99, 59_98, 59_99)],
+    [
+        (Rounding.HALF_UP, 60_00, 59_99, 60_00),
+        (Rounding.HALF_EVEN, 60_00, 59_98, 60_00),
+        (Rounding.DOWN, 59_99, 59_98, 59_99),
+    ],
 )
 def test_the_profile_says_what_becomes_of_fractions(rounding, of_59_995, of_59_985, of_59_999):
     assert published_score(59_995, 100_000, rounding) == of_59_995
