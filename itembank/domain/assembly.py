@@ -73,9 +73,10 @@ def assemble_forms(blueprint: Blueprint, items: Sequence[BankItem], forms: int, 
     if not overlap_is_possible(layout, number):
         raise infeasible(find_shortages(layout, whole_bank, number), number, alone_possible=True)
     pool = Pool(layout)
-    target = _find_target(layout, first, number)
     best: Assembly | None = None
     for attempt in range(ATTEMPTS + 1):
+        # At first the planned difficulty as it is; when that fails, as far as the bank goes: equal forms come first.
+        target = _find_target(layout, first, number if attempt else 0)
         rng = np.random.default_rng([seed, 1, attempt])
         chosen = _by_swaps(pool, number, target, rng) if attempt < ATTEMPTS else _by_solver(pool, number, target, rng)
         if chosen is None:

@@ -64,7 +64,7 @@ def common_target(items: Sequence[BankItem], plan: PaperPlan, weights: Sequence[
 
     For each section the bank's own mix of difficulty steps (`weights`: how likely an item is drawn) is tilted until the
     paper's expected share is the plan's `target_share` (if any), then rounded to whole items. Where the bank does not
-    hold enough easy or hard items for all `forms`, the tilt is taken back as far as needed: equal forms come first.
+    hold such items for `forms` disjoint forms, the tilt is taken back as far as needed (0: it is never taken back).
     """
     mixes: dict[str, NDArray[np.float64]] = {}
     held = Counter((item.kind, min(max(item.difficulty, 1), 5)) for item in items)
@@ -75,19 +75,25 @@ def common_target(items: Sequence[BankItem], plan: PaperPlan, weights: Sequence[
                 mix[min(max(item.difficulty, 1), 5)] += weight  # type: ignore[assignment]
         mixes[section.kind] = np.array([float(mix[step]) for step in sorted(STEP_P)])
     tilt = _find_tilt(plan, mixes)
-    for part in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0):
-        counts = {
-            section.kind: largest_remainder(
-                section.count, [round(share * 1_000_000) for share in _tilted(mixes[section.kind], tilt * part)]
-            )
-            for section in plan.sections
-        }
-        if all(count * forms <= held[kind, n + 1] for kind, row in counts.items() for n, count in enumerate(row)):
-            break
+    parts = (tilt * part / 10 for part in range(10, -1, -1))
+    rounded = (_rounded(plan, mixes, part) for part in parts)
+    counts = next((each for each in rounded if _is_held(each, held, forms)), _rounded(plan, mixes, 0.0))
     values = np.zeros(4)
     for section in plan.sections:
         values += (np.array(counts[section.kind])[:, None] * _ROWS).sum(axis=0) * section.points_each / 100
     return Target((float(values[0]), float(values[1]), float(values[2]), float(values[3])))
+
+
+def _rounded(plan: PaperPlan, mixes: dict[str, NDArray[np.float64]], tilt: float) -> dict[str, list[int]]:
+    shares = {section.kind: _tilted(mixes[section.kind], tilt) for section in plan.sections}
+    return {
+        section.kind: largest_remainder(section.count, [round(share * 1_000_000) for share in shares[section.kind]])
+        for section in plan.sections
+    }
+
+
+def _is_held(counts: dict[str, list[int]], held: Counter[tuple[str, int]], forms: int) -> bool:
+    return all(count * forms <= held[kind, n + 1] for kind, row in counts.items() for n, count in enumerate(row))
 
 
 def _tilted(mix: NDArray[np.float64], tilt: float) -> NDArray[np.float64]:
