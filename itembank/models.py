@@ -109,7 +109,7 @@ class Paper(Base):
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     spec_table_id: Mapped[str] = mapped_column(ForeignKey("spec_table.id"))
-    # PaperState of itembank/domain/states.py
+    # PaperState of itembank/domain/paper_states.py
     state: Mapped[str] = mapped_column(String(12))
     plan: Mapped[dict[str, Any]]
     seed: Mapped[int]
@@ -151,7 +151,9 @@ class Package(Base):
     script_count: Mapped[int]
     # digest of the manifest: forms, counts, file digests
     digest: Mapped[str] = mapped_column(String(64))
-    # package key wrapped so that both opening secrets are needed: {salt, wrapped, check}
+    # Ed25519 signature of the institution over the digest, hex
+    signature: Mapped[str] = mapped_column(String(128), default="")
+    # package key wrapped so that both opening secrets are needed: {format, kdf, salt, wrapped}
     lock: Mapped[dict[str, Any]]
     sealed_by: Mapped[str] = mapped_column(String(64))
     sealed_at: Mapped[datetime]

@@ -46,7 +46,7 @@ class CheckReport:
         """Notices: rules the plan or the bank lets bend."""
         return tuple(violation for violation in self.violations if not violation.hard)
 
-    def to_document(self) -> dict[str, object]:
+    def to_document(self) -> dict[str, list[dict[str, str]]]:
         """Plain JSON form for `Paper.check_report`."""
         return {"violations": [as_dict(each) for each in self.hard], "notices": [as_dict(each) for each in self.soft]}
 

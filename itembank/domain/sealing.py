@@ -145,6 +145,11 @@ def paper_aad(script_id: str) -> str:
     return f"script:{script_id}:paper"
 
 
+def opened_key_aad(package_id: str) -> str:
+    """Associated data of `Package.opened_key`, the package key under the server's own key from the opening on."""
+    return f"package:{package_id}:opened_key"
+
+
 # --- manifest ---
 
 
