@@ -82,26 +82,47 @@ def lock_head(session: Session) -> AuditHead:
 
 
 def verify(session: Session, trusted_keys: frozenset[str] = frozenset()) -> AuditVerdict:
-    """Judge the stored chain against itself, its head row and all signed heads.
+    """Judge the stored chain against itself, its head row and all signed heads. Others may go on writing meanwhile.
 
     Args:
         trusted_keys: public keys (hex) whose signed heads are believed; empty: any key that fits its signature.
     """
-    head = session.get(AuditHead, HEAD_ID)
+    reading = ChainReading(session)
     return judge_chain(
-        read_entries(session),
+        reading.entries(),
         read_signed_heads(session),
-        Head(head.seq, head.hash) if head else Head(0, FIRST_PREV_HASH),
+        reading.head,
         is_signed_by=is_signed_by,
         trusted_keys=trusted_keys,
     )
 
 
-def read_entries(session: Session) -> Iterator[dict[str, Any]]:
-    """Every entry as a document, in order of its number, a few hundred in memory at a time."""
-    query = select(AuditEntry).order_by(AuditEntry.seq).execution_options(yield_per=READ_AT_A_TIME)
-    for entry in session.scalars(query):
-        yield entry_document(entry)
+class ChainReading:
+    """One pass over the stored chain, page by page, that ends with a head fitting what was read.
+
+    The head is read before each page: at the empty page everything up to that head has been handed out.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._head = Head(0, FIRST_PREV_HASH)
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Every entry as a document, in order of its number."""
+        last: int | None = None
+        while True:
+            row = self._session.get(AuditHead, HEAD_ID, populate_existing=True)
+            self._head = Head(row.seq, row.hash) if row else Head(0, FIRST_PREV_HASH)
+            query = select(AuditEntry).order_by(AuditEntry.seq).limit(READ_AT_A_TIME)
+            page = self._session.scalars(query if last is None else query.where(AuditEntry.seq > last)).all()
+            yield from map(entry_document, page)
+            if not page:
+                return
+            last = page[-1].seq
+
+    def head(self) -> Head:
+        """What the store says is the end; ask after the last entry."""
+        return self._head
 
 
 def read_signed_heads(session: Session) -> list[HeadSignature]:

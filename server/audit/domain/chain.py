@@ -78,7 +78,7 @@ def head_message(seq: int, head_hash: str, at: datetime, node_id: str) -> bytes:
 def judge_chain(
     entries: Iterable[Mapping[str, Any]],
     heads: Iterable[HeadSignature] = (),
-    head: Head | None = None,
+    head: Callable[[], Head | None] = lambda: None,
     *,
     is_signed_by: Callable[[HeadSignature], bool],
     trusted_keys: frozenset[str] = frozenset(),
@@ -88,7 +88,7 @@ def judge_chain(
     Args:
         entries: in stored order; each with `HASHED_FIELDS`, `prev_hash` and `hash`.
         heads: signed heads that this chain must contain, from the same store or from outside.
-        head: what the store itself says is the end.
+        head: what the store itself says is the end; asked after the last entry.
         is_signed_by: checks a head's signature with the key it names.
         trusted_keys: when not empty, only heads by these public keys (hex) are believed.
     """
@@ -108,10 +108,13 @@ def judge_chain(
             return AuditVerdict(ok=False, entries=count, first_bad=count, problem="HEAD_REWRITTEN")
     if any(seq > count for seq in signed):
         return AuditVerdict(ok=False, entries=count, first_bad=count + 1, problem="TAIL_CUT")
-    if head is not None and head != Head(count, last):
-        cut = head.seq > count
-        first_bad = count + 1 if cut else head.seq + 1 if head.seq < count else count
-        return AuditVerdict(ok=False, entries=count, first_bad=first_bad, problem="TAIL_CUT" if cut else "HEAD_CHANGED")
+    end = head()
+    if end is not None and end != Head(count, last):
+        is_cut = end.seq > count
+        first_bad = count + 1 if is_cut else min(end.seq + 1, max(count, 1))
+        return AuditVerdict(
+            ok=False, entries=count, first_bad=first_bad, problem="TAIL_CUT" if is_cut else "HEAD_CHANGED"
+        )
     return AuditVerdict(ok=True, entries=count)
 
 

@@ -30,7 +30,6 @@ class SittingAction(StrEnum):
     """What can be done with a sitting."""
 
     PUBLISH = "publish"
-    WITHDRAW = "withdraw"
     OPEN_ADMISSION = "open_admission"
     START = "start"
     CLOSE = "close"
@@ -41,7 +40,6 @@ _S, _A = SittingState, SittingAction
 
 SITTING_TRANSITIONS: dict[tuple[SittingState, SittingAction], SittingState] = {
     (_S.PLANNED, _A.PUBLISH): _S.PUBLISHED,
-    (_S.PUBLISHED, _A.WITHDRAW): _S.PLANNED,
     (_S.PUBLISHED, _A.OPEN_ADMISSION): _S.ADMITTING,
     (_S.ADMITTING, _A.START): _S.RUNNING,
     (_S.RUNNING, _A.CLOSE): _S.CLOSED,
