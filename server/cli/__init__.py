@@ -1,1 +1,49 @@
-"""The command line `mingyuan`: one file per group of commands."""
+"""The command line `mingyuan`: one file per group of commands, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+#: command → (module with `app`, one line of help); modules are imported on use, so that `mingyuan --help` is quick
+GROUPS: dict[str, tuple[str, str]] = {
+    "accounts": ("server.cli.accounts", "工作人员账号 Staff accounts"),
+    "audit": ("server.cli.audit", "审计日志 The audit log"),
+    "bank": ("server.cli.bank", "题库 The item bank"),
+    "demo": ("server.cli.demo", "在本机演示完整的一天 A whole exam day on this machine"),
+    "paper": ("server.cli.paper", "试卷 Papers and sealed packages"),
+    "rehearse": ("server.cli.rehearse", "压力与故障演练 Load and failure drill"),
+    "results": ("server.cli.results", "成绩 Results and their delivery"),
+    "score": ("server.cli.score", "评分 Scoring"),
+    "serve": ("server.cli.serve", "启动考试服务 Start the exam server"),
+    "sitting": ("server.cli.sitting", "场次 Sittings, rosters, seats, tickets"),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in GROUPS:
+            return None
+        module_name, help_line = GROUPS[cmd_name]
+        command: Any = typer.main.get_command(importlib.import_module(module_name).app)
+        command.name = cmd_name
+        command.help = command.help or help_line
+        command.short_help = help_line
+        return command  # type: ignore[no-any-return]
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, help="明远 Mingyuan：理论考试平台")
+
+
+@app.callback()
+def _root() -> None:
+    """明远 Mingyuan：职业技能等级认定理论考试平台。"""

@@ -16,8 +16,8 @@ from server.delivery.domain.states import AttemptState
 from server.delivery.domain.time_rules import ClockPhase, ExamClock
 from server.delivery.ending import receipt_signature
 from server.delivery.models import Attempt, MessageReceipt, RoomMessage
-from server.delivery.queries import counted_flags, counted_responses, is_identity_verified
-from server.delivery.time_keeping import given_back, read_clock
+from server.delivery.queries import counted_flags, counted_responses
+from server.delivery.time_keeping import given_back, read_clock, to_ms
 from server.delivery.wire import (
     CandidateCard,
     CandidateState,
@@ -33,11 +33,6 @@ from server.delivery.wire import (
 from server.scheduling.domain.candidate_notice import LEVEL_NAMES, candidate_rules
 from server.scheduling.models import AdmissionTicket, Candidate, Centre, Room, Seat, Sitting
 from server.scheduling.queries import sitting_profile
-
-
-def to_ms(moment: datetime) -> int:
-    """Server milliseconds since the epoch."""
-    return round(moment.timestamp() * 1000)
 
 
 def clock_view(session: Session, attempt: Attempt, now: datetime) -> ClockView:
@@ -109,7 +104,7 @@ def candidate_state(
             seat_number=seat.number,
             room_name=room.name,
             photo=photo_url(candidate.photo),
-            identity_verified=is_identity_verified(session, attempt.id),
+            identity_verified=attempt.identity_verified_at is not None,
         ),
         exam=ExamCard(
             title=f"{sitting.occupation_name}（{level_name}）理论知识考试",

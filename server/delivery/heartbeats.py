@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from server.core.clock import Clock
 from server.core.events import AnswersRecorded, AttemptChanged, ClockChanged, Event, MessageSent
-from server.delivery.candidate_state import clock_view, step_of, to_ms, unseen_messages
+from server.delivery.candidate_state import clock_view, step_of, unseen_messages
 from server.delivery.models import Attempt
-from server.delivery.queries import is_identity_verified
+from server.delivery.time_keeping import to_ms
 from server.delivery.sessions import SignedInCandidate
 from server.delivery.wire import HeartbeatReply
 from server.storage.unit_of_work import UnitOfWork
@@ -83,7 +83,7 @@ class Heartbeats:
                 clock=clock,
                 step=step_of(attempt, clock, candidate.epoch),
                 messages=unseen_messages(session, attempt),
-                identity_verified=is_identity_verified(session, attempt.id),
+                identity_verified=attempt.identity_verified_at is not None,
                 writing=True,
             )
             remembered = _Remembered(

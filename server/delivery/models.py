@@ -38,6 +38,8 @@ class Attempt(Base):
 
     signed_in_at: Mapped[datetime | None]
     identity_confirmed_at: Mapped[datetime | None]
+    # a proctor ticked all five points for this person (the page shows 身份已核验)
+    identity_verified_at: Mapped[datetime | None]
     rules_confirmed_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

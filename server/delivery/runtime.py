@@ -12,11 +12,11 @@ from sqlalchemy import select
 from server.adapters.throttle import Throttle
 from server.core.errors import Unavailable
 from server.core.events import AlarmRaised, AnswersRecorded
-from server.delivery.candidate_state import to_ms
 from server.delivery.heartbeats import Heartbeats
 from server.delivery.journal import BatchResult, Line
 from server.delivery.models import Attempt
 from server.delivery.presence import FLUSH_EVERY_S, Presence, Seen
+from server.delivery.time_keeping import to_ms
 from server.delivery.services.close_overdue import close_overdue
 from server.delivery.services.record_answers import AnswerDesk
 from server.delivery.sessions import SignedInCandidate

@@ -10,10 +10,10 @@ from itembank.domain.script import ScriptLayout
 from itembank.queries import script_layout
 from server.core.clock import Clock
 from server.core.errors import Conflict
-from server.delivery.candidate_state import to_ms
 from server.delivery.domain.journal_rules import find_malformed
 from server.delivery.journal import Line
 from server.delivery.models import Attempt
+from server.delivery.time_keeping import to_ms
 from server.delivery.sessions import SignedInCandidate
 from server.delivery.wire import Ack, AnswersRecorded, Entry, RecordAnswers
 from server.delivery.writer import AnswerWriter

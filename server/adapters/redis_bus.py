@@ -1,0 +1,111 @@
+"""Events between nodes through Redis. Only a messenger: this node's own reactions never wait for it.
+
+Pub/sub loses what is published while a listener is away; boards number their deltas and heartbeats re-read state, so
+a lost event makes a screen late, never wrong for long. A probe tells whether this node still hears (deaf workers,
+security-and-reliability.md 2.9).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from server.core.bus import Handler, InProcessBus
+from server.core.clock import Clock
+from server.core.events import Event, from_wire, to_wire
+
+log = logging.getLogger(__name__)
+CHANNEL = "mingyuan:events"
+PROBE_EVERY_S = 5.0
+DEAF_AFTER_S = 15.0
+LONGEST_WAIT_S = 1.0
+
+
+def connect(url: str) -> redis.Redis:
+    """A client that fails fast: an emit must not hang for ten seconds because Redis does (realtime.md 8)."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=0.5,
+        socket_connect_timeout=0.5,
+        socket_keepalive=True,
+        health_check_interval=10,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+class RedisBus:
+    """Reacts here at once, tells the other nodes by Redis, hears them in a thread of its own."""
+
+    def __init__(self, url: str, node_id: str, clock: Clock, stopping: threading.Event) -> None:
+        self._url = url
+        self._node_id = node_id
+        self._clock = clock
+        self._stopping = stopping
+        self._local = InProcessBus()
+        self._client = connect(url)
+        self._heard_at = clock.monotonic()
+
+    def start(self) -> None:
+        """Begin listening and probing."""
+        threading.Thread(target=self._listen, name="redis-bus", daemon=True).start()
+        threading.Thread(target=self._probe, name="redis-probe", daemon=True).start()
+
+    def subscribe(self, handler: Handler) -> None:
+        self._local.subscribe(handler)
+
+    def publish(self, event: Event) -> None:
+        self._local.publish(event)
+        self._send({"from": self._node_id, "event": to_wire(event)})
+
+    @property
+    def is_deaf(self) -> bool:
+        """Nothing, not even our own probe, was heard for a while."""
+        return self._clock.monotonic() - self._heard_at > DEAF_AFTER_S
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            self._client.publish(CHANNEL, json.dumps(message))
+        except redis.RedisError as error:
+            log.warning("other nodes were not told: %s", type(error).__name__)
+
+    def _probe(self) -> None:
+        while not self._stopping.is_set():
+            self._send({"from": self._node_id, "event": None})
+            self._stopping.wait(PROBE_EVERY_S)
+
+    def _listen(self) -> None:
+        wait = 0.2
+        while not self._stopping.is_set():
+            try:
+                pubsub = redis.Redis.from_url(self._url, socket_keepalive=True, socket_timeout=None).pubsub(
+                    ignore_subscribe_messages=True
+                )
+                pubsub.subscribe(CHANNEL)
+                wait = 0.2
+                while not self._stopping.is_set():
+                    message = pubsub.get_message(timeout=1.0)
+                    if message is not None:
+                        self._hear(message["data"])
+                pubsub.close()
+            except redis.RedisError as error:
+                log.warning("not listening to other nodes, next try in %.1f s: %s", wait, type(error).__name__)
+                self._stopping.wait(wait)
+                wait = min(wait * 2, LONGEST_WAIT_S)
+
+    def _hear(self, data: bytes) -> None:
+        self._heard_at = self._clock.monotonic()
+        try:
+            message = json.loads(data)
+            if message["from"] == self._node_id or message["event"] is None:
+                return
+            event = from_wire(message["event"])
+        except (ValueError, KeyError, TypeError):
+            log.exception("an event from another node was not understood")
+            return
+        self._local.publish(event)

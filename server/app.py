@@ -1,0 +1,159 @@
+"""Puts the parts together and decides nothing: platform, topic folders, sockets, background duties."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+from pathlib import Path
+
+from flask import Flask, Response, jsonify
+from flask_socketio import SocketIO
+from gevent import pywsgi
+from psycopg import waiting
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import itembank.views
+import proctor.socket
+import proctor.views
+import scoring.views
+import server.accounts.views
+import server.delivery.views
+import server.schema  # noqa: F401 - every table
+from scoring.worker import ScoringWorker
+from server.adapters.redis_bus import RedisBus, connect
+from server.adapters.throttle import InMemoryThrottle, RedisThrottle, Throttle
+from server.adapters.vault import Vault
+from server.core.bus import EventBus, InProcessBus
+from server.core.clock import Clock, SystemClock
+from server.core.errors import Unavailable
+from server.core.ids import new_id
+from server.delivery.runtime import DeliveryRuntime
+from server.delivery.socket import CandidateChannel
+from server.settings import Settings
+from server.storage.database import Database
+from server.takeover.duty import NodeDuty
+from server.webkit import error_replies, headers
+from server.webkit.background import Background
+from server.webkit.guards import public
+from server.webkit.platform import Platform
+
+log = logging.getLogger(__name__)
+BACKLOG = 2048
+MAX_BODY = 12 * 1024 * 1024
+MAX_MESSAGE = 64_000
+
+
+def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
+    """The plumbing of one process.
+
+    Raises:
+        Unavailable: `STORAGE_NOT_DURABLE`, `SOCKETS_NOT_PATCHED`.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    clock = clock or SystemClock()
+    database = Database(settings.effective_database_url)
+    if not database.is_sqlite and waiting.wait.__name__ == "wait_c":
+        raise Unavailable("SOCKETS_NOT_PATCHED", "启动顺序错误：请用 mingyuan 命令启动。", "Start it with the command mingyuan.")
+    database.create_all()
+    database.check_durability()
+    vault = Vault.load_or_create(settings.master_key_file or settings.data / "keys" / "master.key")
+    node_id, stopping = new_id(), threading.Event()
+    bus: EventBus = InProcessBus()
+    redis_url = settings.redis_url.get_secret_value()
+    if redis_url:
+        bus = RedisBus(redis_url, node_id, clock, stopping)
+    return Platform(settings, clock, database, bus, vault, node_id, stopping)
+
+
+class ExamServer:
+    """One node: the Flask application, its sockets and duties. `start` it, `serve` it, `stop` it."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.background = Background(platform.stopping)
+        self.flask = Flask("server", root_path=str(Path(__file__).parent))
+        self.flask.extensions["mingyuan"] = platform
+        self.flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+        self.flask.json.ensure_ascii = False  # type: ignore[attr-defined]
+        throttle = self._throttle()
+        self.duty = NodeDuty(platform)
+        self.delivery = DeliveryRuntime(platform, throttle, self.duty)
+        self.scoring = ScoringWorker(platform, self.duty.holds)
+
+        error_replies.register(self.flask)
+        headers.register(self.flask, platform.settings.secure_cookies)
+        door = server.accounts.views.register(self.flask, platform, throttle)
+        server.delivery.views.register(self.flask, platform, self.delivery)
+        itembank.views.register(self.flask, platform)
+        proctor.views.register(self.flask, platform)
+        scoring.views.register(self.flask, platform)
+        self._register_health()
+
+        self.socketio = SocketIO(
+            self.flask,
+            async_mode="gevent",
+            manage_session=False,
+            async_handlers=False,
+            transports=["websocket"],
+            ping_interval=10,
+            ping_timeout=15,
+            max_http_buffer_size=MAX_MESSAGE,
+            cors_allowed_origins=platform.settings.public_origins or None,
+            http_compression=False,
+        )
+        self.candidates = CandidateChannel(self.socketio.server, platform, self.delivery)
+        self.boards = proctor.socket.register(self.socketio.server, platform, door.at_handshake)
+        wsgi = headers.without_compression(self.flask.wsgi_app)
+        if platform.settings.trusted_proxies:
+            wsgi = ProxyFix(wsgi, x_for=platform.settings.trusted_proxies, x_proto=platform.settings.trusted_proxies)
+        self.flask.wsgi_app = wsgi  # type: ignore[method-assign]
+        self._listener: pywsgi.WSGIServer | None = None
+
+    def start(self) -> None:
+        """Begin the duties; the last act is to settle what an outage cost, when answers can be taken again."""
+        if isinstance(self.platform.bus, RedisBus):
+            self.platform.bus.start()
+        self.delivery.start(self.background)
+        self.scoring.start(self.background)
+        self.duty.start(self.background)
+
+    def serve(self, host: str, port: int) -> None:
+        """Listen until `stop`; a stop signal stops kindly."""
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else 40 ms a message (realtime.md 3)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        self._listener = pywsgi.WSGIServer(listener, self.flask, log=None, error_log=logging.getLogger("pywsgi"))
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: threading.Thread(target=self.stop, daemon=True).start())
+        self.start()
+        log.info("listening on http://%s:%s", host, port)
+        self._listener.serve_forever()
+        self.background.join()
+        self.platform.database.dispose()
+
+    def stop(self) -> None:
+        """Acknowledge what has gathered, tell the pages to move, close."""
+        if self.platform.stopping.is_set():
+            return
+        self.platform.stopping.set()
+        self.candidates.say_moving()
+        self.delivery.stop()
+        self.duty.stop()
+        if self._listener is not None:
+            self._listener.stop(timeout=1)
+
+    def _throttle(self) -> Throttle:
+        url = self.platform.settings.redis_url.get_secret_value()
+        if url:
+            return RedisThrottle(connect(url), self.platform.clock)
+        return InMemoryThrottle(self.platform.clock)
+
+    def _register_health(self) -> None:
+        @self.flask.get("/healthz")
+        @public("says that the process answers; no data")
+        def healthz() -> Response:
+            return jsonify(ok=True, now_ms=round(self.platform.clock.now().timestamp() * 1000))
