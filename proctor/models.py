@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.storage.base import Base, Id
@@ -33,12 +33,13 @@ class Incident(Base):
     """Something that belongs in the room record: violation, fault, late arrival, visitor."""
 
     __tablename__ = "incident"
+    __table_args__ = (Index("ix_incident_room", "sitting_id", "room_id"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"))
     room_id: Mapped[str] = mapped_column(ForeignKey("room.id"))
-    attempt_id: Mapped[str | None] = mapped_column(ForeignKey("attempt.id"))
-    # violation | machine_fault | illness | late_arrival | second_login | superseded_answers | other
+    attempt_id: Mapped[str | None] = mapped_column(ForeignKey("attempt.id"), index=True)
+    # IncidentKind of proctor/domain/states.py
     kind: Mapped[str] = mapped_column(String(20))
     # 1..3 for violations (SZ-14)
     tier: Mapped[int | None]
@@ -56,6 +57,7 @@ class TwoPersonAct(Base):
     """An act that needs two different people within the profile's window, both present, both on record."""
 
     __tablename__ = "two_person_act"
+    __table_args__ = (Index("ix_two_person_act_room", "sitting_id", "room_id"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     # fetch_paper | open_paper | open_backup_paper
@@ -69,6 +71,10 @@ class TwoPersonAct(Base):
     second_by: Mapped[str | None] = mapped_column(ForeignKey("account.id"))
     second_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
+    # done, refused or lapsed: nobody can join any more
+    closed_at: Mapped[datetime | None]
+    # the first person's opening secret under the server's key (aad "two_person_act:<id>:first_secret"); gone when closed
+    first_secret_cipher: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class RoomRecord(Base):

@@ -98,7 +98,11 @@ def gate_fetch(profile: RuleProfile, clock: ExamClock, day: RoomDay, now: dateti
     if day.fetched_at is not None:
         return _done("试卷已领取。", "The paper was fetched already.")
     if not day.has_package:
-        return Gate("本考场还没有密封的试卷包，请联系题库管理员。", "This room has no sealed package yet; tell the bank keeper.", "NO_PACKAGE")
+        return Gate(
+            "本考场还没有密封的试卷包，请联系题库管理员。",
+            "This room has no sealed package yet; tell the bank keeper.",
+            "NO_PACKAGE",
+        )
     return _not_before(clock.starts_at - profile.paper_fetch_before, now, "领卷", "fetching the paper") or OPEN
 
 
@@ -133,7 +137,11 @@ def gate_open(profile: RuleProfile, clock: ExamClock, day: RoomDay, now: datetim
     if early:
         return early
     if not day.has_package:
-        return Gate("本考场还没有密封的试卷包，请联系题库管理员。", "This room has no sealed package yet; tell the bank keeper.", "NO_PACKAGE")
+        return Gate(
+            "本考场还没有密封的试卷包，请联系题库管理员。",
+            "This room has no sealed package yet; tell the bank keeper.",
+            "NO_PACKAGE",
+        )
     if day.fetched_at is None:
         return Gate("两名监考员须先共同领卷。", "Both proctors fetch the paper first.", "NOT_FETCHED")
     return OPEN
@@ -147,7 +155,12 @@ def gate_absent(profile: RuleProfile, clock: ExamClock, day: RoomDay, now: datet
     is_over = now > ends_at if profile.late_entry_inclusive else now >= ends_at
     if not is_over:
         at = wall_time(ends_at)
-        return Gate(f"迟到入场 {at} 截止，之后方可登记缺考。", f"Late entry ends at {at}; the absent are listed after that.", "TOO_EARLY", ends_at)
+        return Gate(
+            f"迟到入场 {at} 截止，之后方可登记缺考。",
+            f"Late entry ends at {at}; the absent are listed after that.",
+            "TOO_EARLY",
+            ends_at,
+        )
     return OPEN
 
 
@@ -166,7 +179,11 @@ def gate_end(clock: ExamClock, day: RoomDay, now: datetime) -> Gate:
             last,
         )
     if day.not_come > 0 and day.absent_listed_at is None and now < clock.ends_at:
-        return Gate("请先登记缺考；提前结束须写明原因。", "List the absent first; ending earlier needs a reason.", "REASON_REQUIRED")
+        return Gate(
+            "请先登记缺考；提前结束须写明原因。",
+            "List the absent first; ending earlier needs a reason.",
+            "REASON_REQUIRED",
+        )
     return OPEN
 
 
@@ -288,7 +305,10 @@ def _steps(rows: list[_Row], now: datetime) -> list[TimelineStep]:
 def _waiting_words(waiting: tuple[str, datetime] | None, done_at: datetime | None, zh: str, en: str) -> tuple[str, str]:
     if done_at is None and waiting is not None:
         name, until = waiting
-        return (f"{name} 已确认，{wall_time(until)} 前请另一名监考员确认", f"{name} confirmed; the other until {wall_time(until)}")
+        return (
+            f"{name} 已确认，{wall_time(until)} 前请另一名监考员确认",
+            f"{name} confirmed; the other until {wall_time(until)}",
+        )
     return _at_words(done_at, zh, en)
 
 
