@@ -66,7 +66,7 @@ def read_usable_items(session: Session, table: SpecTable) -> list[BankItem]:
             Item.current_version_id.is_not(None),
         )
     )
-    return [BankItem(version or "", *rest) for version, *rest in rows]
+    return [BankItem(row[0] or "", *row[1:]) for row in rows.tuples()]
 
 
 def read_items_of(session: Session, version_ids: Iterable[str]) -> dict[str, BankItem]:
@@ -91,7 +91,11 @@ def read_forms(session: Session, paper_id: str) -> list[PaperForm]:
 
 def as_assembled(blueprint: Blueprint, form: PaperForm, items: dict[str, BankItem]) -> AssembledForm:
     """A stored form as the checker takes it: order and points as stored, the rest counted again."""
-    known = [items[version] for version, _ in form.items if version in items and items[version].kind in blueprint.plan.kind_points]
+    known = [
+        items[version]
+        for version, _ in form.items
+        if version in items and items[version].kind in blueprint.plan.kind_points
+    ]
     sums = contributions(known, blueprint.plan).sum(axis=0) if known else [0.0] * 4
     return AssembledForm(
         label=form.label,

@@ -45,7 +45,12 @@ def take_script(session: Session, package_id: str, form_label: str, attempt_id: 
     held = session.scalars(select(Script).where(Script.taken_by == attempt_id)).one_or_none()
     if held is not None:
         if (held.package_id, held.form_label) != (package_id, form_label):
-            raise Conflict("SCRIPT_ALREADY_TAKEN", "该考生已领取另一份试卷。", "This candidate already holds another script.", script_id=held.id)
+            raise Conflict(
+                "SCRIPT_ALREADY_TAKEN",
+                "该考生已领取另一份试卷。",
+                "This candidate already holds another script.",
+                script_id=held.id,
+            )
         return held
     query = (
         select(Script)
@@ -105,7 +110,9 @@ def script_key(session: Session, vault: Vault, script_id: str) -> bytes:
         raise _no_script()
     wrapped_key, package_id, opened_key = row
     if opened_key is None:
-        raise Conflict("SEALED", "试卷尚未启封，请等待监考员启封。", "The paper is still sealed; wait for the proctors to open it.")
+        raise Conflict(
+            "SEALED", "试卷尚未启封，请等待监考员启封。", "The paper is still sealed; wait for the proctors to open it."
+        )
     return unwrap_script_key(vault.open(opened_key, opened_key_aad(package_id)), script_id, wrapped_key)
 
 
@@ -115,7 +122,9 @@ def answer_keys(session: Session, vault: Vault, paper_id: str) -> dict[str, KeyE
     wanted = sorted(points)
     found: dict[str, KeyEntry] = {}
     for start in range(0, len(wanted), READ_AT_A_TIME):
-        for version in session.scalars(select(ItemVersion).where(ItemVersion.id.in_(wanted[start : start + READ_AT_A_TIME]))):
+        for version in session.scalars(
+            select(ItemVersion).where(ItemVersion.id.in_(wanted[start : start + READ_AT_A_TIME]))
+        ):
             content = open_content(vault, version)
             found[version.id] = KeyEntry(content.kind.value, content.key, points[version.id])
     return found

@@ -76,7 +76,11 @@ class Limits:
         """The plan's limits, widened to what the cell table could reach: further off is never allowed."""
         blueprint = layout.blueprint
         reached = [
-            sum(count for cell, count in table.counts.items() if cell[1] == quota.path or cell[1].startswith(quota.path + "/"))
+            sum(
+                count
+                for cell, count in table.counts.items()
+                if cell[1] == quota.path or cell[1].startswith(quota.path + "/")
+            )
             for quota in blueprint.near
         ]
         near = [(min(q.low, there), max(q.high, there)) for q, there in zip(blueprint.near, reached, strict=True)]
@@ -94,7 +98,9 @@ class Limits:
 class Forms:
     """All forms at once, with their counters."""
 
-    def __init__(self, pool: Pool, drawn: list[list[int]], limits: list[Limits], use_limit: int, shared_limit: int) -> None:
+    def __init__(
+        self, pool: Pool, drawn: list[list[int]], limits: list[Limits], use_limit: int, shared_limit: int
+    ) -> None:
         self.pool = pool
         self.limits = limits
         self.use_limit = use_limit
@@ -167,7 +173,11 @@ class Forms:
         """Put `new` into the slot and keep every counter true."""
         pool, old = self.pool, int(self.chosen[form, slot])
         self.chosen[form, slot] = new
-        for counts, attribute in ((self.points, pool.point), (self.enemies, pool.enemy), (self.importances, pool.importance)):
+        for counts, attribute in (
+            (self.points, pool.point),
+            (self.enemies, pool.enemy),
+            (self.importances, pool.importance),
+        ):
             counts[form, attribute[old]] -= 1
             counts[form, attribute[new]] += 1
         for near, counts in zip(pool.near, self.nears, strict=True):
@@ -183,7 +193,9 @@ class Forms:
         self.holds[form, new] = True
 
 
-def anneal(forms: Forms, form: int, target: Target, tolerance: float, rng: np.random.Generator, rounds: int = 2) -> float:
+def anneal(
+    forms: Forms, form: int, target: Target, tolerance: float, rng: np.random.Generator, rounds: int = 2
+) -> float:
     """Repair one form in place; returns its largest deviation from the target in points.
 
     `rounds` runs of `STEPS` steps; ends early when nothing is broken and the deviation is within `tolerance` (points).

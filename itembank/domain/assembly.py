@@ -61,11 +61,15 @@ def assemble_forms(blueprint: Blueprint, items: Sequence[BankItem], forms: int, 
         Conflict: `ASSEMBLY_INFEASIBLE`; `data["lacking"]` names kinds and ranges.
     """
     if forms < 1 or backups < 0 or forms + backups > MOST_FORMS:
-        raise InvalidInput("FORM_COUNT", f"试卷份数应为 1–{MOST_FORMS}（含备用卷）。", f"1 to {MOST_FORMS} forms, backups included.")
+        raise InvalidInput(
+            "FORM_COUNT", f"试卷份数应为 1–{MOST_FORMS}（含备用卷）。", f"1 to {MOST_FORMS} forms, backups included."
+        )
     usable = blueprint.usable(items)
     layout = CellLayout(blueprint, usable)
     number = forms + backups
-    checker = PaperChecker(blueprint.plan, blueprint.ranges, blueprint.points, {item.version_id: item for item in usable})
+    checker = PaperChecker(
+        blueprint.plan, blueprint.ranges, blueprint.points, {item.version_id: item for item in usable}
+    )
     whole_bank = layout.available(lambda _: True)
     first = solve_table(layout, whole_bank, np.random.default_rng([seed, 0]))
     if first is None:
@@ -120,7 +124,9 @@ def _find_target(layout: CellLayout, table: CellTable, number: int) -> Target:
         wanted[cell[0], layout.exact_of[cell[1]]] += count
     groups = [(item.kind, exact_of[item.point]) for item in layout.items]
     sizes = Counter(groups)
-    return common_target(layout.items, layout.blueprint.plan, [wanted[group] / sizes[group] for group in groups], number)
+    return common_target(
+        layout.items, layout.blueprint.plan, [wanted[group] / sizes[group] for group in groups], number
+    )
 
 
 def _deviation(forms: Sequence[AssembledForm], target: Target) -> float:
@@ -141,7 +147,11 @@ def _by_swaps(pool: Pool, number: int, target: Target, rng: np.random.Generator)
     if drawn is None:
         return None
     state = Forms(
-        pool, [positions for positions, _ in drawn], [Limits.of_table(layout, table) for _, table in drawn], use_limit, shared_limit
+        pool,
+        [positions for positions, _ in drawn],
+        [Limits.of_table(layout, table) for _, table in drawn],
+        use_limit,
+        shared_limit,
     )
     for form in range(number):
         anneal(state, form, target, plan.tolerance / 100, rng)
@@ -186,7 +196,9 @@ def _draw(
     return drawn
 
 
-def _fair_table(layout: CellLayout, available: dict[Cell, int], remaining: int, rng: np.random.Generator) -> CellTable | None:
+def _fair_table(
+    layout: CellLayout, available: dict[Cell, int], remaining: int, rng: np.random.Generator
+) -> CellTable | None:
     """A table that leaves the forms to come their share: first strictly, then less so."""
     groups: Counter[tuple[str, str]] = Counter()
     for cell, count in available.items():
@@ -205,7 +217,11 @@ def _fair_table(layout: CellLayout, available: dict[Cell, int], remaining: int, 
 
 def _with_missing(layout: CellLayout, caps: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
     plan = layout.blueprint.plan
-    return {(kind, quota.path): caps.get((kind, quota.path), 0) for kind in plan.kind_counts for quota in layout.blueprint.exact}
+    return {
+        (kind, quota.path): caps.get((kind, quota.path), 0)
+        for kind in plan.kind_counts
+        for quota in layout.blueprint.exact
+    }
 
 
 def _draw_items(
@@ -225,7 +241,9 @@ def _draw_items(
             item = layout.items[position]
             if len(good) == wanted:
                 break
-            if points[item.point] < limits[item.point] and (item.enemy_group is None or item.enemy_group not in enemies):
+            if points[item.point] < limits[item.point] and (
+                item.enemy_group is None or item.enemy_group not in enemies
+            ):
                 good.append(position)
                 points[item.point] += 1
                 if item.enemy_group:

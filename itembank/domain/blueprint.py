@@ -52,7 +52,9 @@ class Blueprint:
 
     def __post_init__(self) -> None:
         if not self.points:
-            raise InvalidInput("SPEC_EMPTY", "细目表没有鉴定点，不能组卷。", "The spec table has no points, nothing can be assembled.")
+            raise InvalidInput(
+                "SPEC_EMPTY", "细目表没有鉴定点，不能组卷。", "The spec table has no points, nothing can be assembled."
+            )
 
     @cached_property
     def exact(self) -> tuple[RangeQuota, ...]:
@@ -120,7 +122,9 @@ class Blueprint:
     def usable(self, items: Iterable[BankItem]) -> list[BankItem]:
         """The items that may stand on a form: of a planned kind and a point of the table; in order of version id."""
         kinds = self.plan.kind_counts
-        return sorted((item for item in items if item.kind in kinds and item.point in self.exact_above), key=_by_version)
+        return sorted(
+            (item for item in items if item.kind in kinds and item.point in self.exact_above), key=_by_version
+        )
 
 
 def exact_ranges(ranges: Sequence[SpecRange]) -> list[SpecRange]:
@@ -159,7 +163,6 @@ def largest_remainder(total: int, weights: Sequence[int]) -> list[int]:
 
 def _is_in(point: str, path: str) -> bool:
     return not path or is_under(point, path)
-
 
 
 def _by_version(item: BankItem) -> str:

@@ -167,7 +167,9 @@ def solve_table(
         inside = over(lambda cell, path=quota.path: layout.exact_of[cell[1]] == path)  # type: ignore[misc]
         program.row(inside, quota.low, quota.high)
         wanted = float(quota.share * plan.total) / 100
-        program.soft_row({n: plan.kind_points[cells[n][0]] / 100 for n in inside}, wanted - 0.5, wanted + 0.5, POINTS_LEFT)
+        program.soft_row(
+            {n: plan.kind_points[cells[n][0]] / 100 for n in inside}, wanted - 0.5, wanted + 0.5, POINTS_LEFT
+        )
         for section in plan.sections:
             group = {n: 1.0 for n in inside if cells[n][0] == section.kind}
             expected = float(quota.share * section.count)

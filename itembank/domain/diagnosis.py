@@ -58,7 +58,9 @@ def find_shortages(layout: CellLayout, available: dict[Cell, int], forms: int) -
     lacking: Counter[tuple[str, str]] = Counter()
     for (kind, path, _), count in table.short.items():
         lacking[kind, path] += count * forms
-    found = [Shortage(kind, path, names.get(path, "全卷"), "", count) for (kind, path), count in sorted(lacking.items())]
+    found = [
+        Shortage(kind, path, names.get(path, "全卷"), "", count) for (kind, path), count in sorted(lacking.items())
+    ]
     found += [Shortage("", path, names.get(path, "全卷"), "", count) for path, count in sorted(table.crowded.items())]
     found += [Shortage("", "", "", name, count) for name, count in sorted(table.importance_short.items())]
     return found

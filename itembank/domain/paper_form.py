@@ -52,9 +52,7 @@ def describe_form(blueprint: Blueprint, items: Iterable[BankItem], label: str, *
         is_backup=is_backup,
         items=tuple((item.version_id, points[item.kind]) for item in chosen),
         by_kind=dict(Counter(item.kind for item in chosen)),
-        by_range={
-            each.path: sum(1 for item in chosen if is_under(item.point, each.path)) for each in blueprint.ranges
-        },
+        by_range={each.path: sum(1 for item in chosen if is_under(item.point, each.path)) for each in blueprint.ranges},
         expected_scores=tuple(round(float(value), 4) for value in sums[:3]),
         loading_sum=round(float(sums[3]), 4),
     )

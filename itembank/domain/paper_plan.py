@@ -30,7 +30,9 @@ WHOLE = 10_000
 
 
 def _invalid(field: str, zh: str, en: str, **data: Any) -> InvalidInput:
-    return InvalidInput("PAPER_PLAN_INVALID", f"组卷计划的“{field}”不对：{zh}", f"Paper plan, '{field}': {en}", field=field, **data)
+    return InvalidInput(
+        "PAPER_PLAN_INVALID", f"组卷计划的“{field}”不对：{zh}", f"Paper plan, '{field}': {en}", field=field, **data
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,11 @@ class Section:
         values = _known_fields(cls, document, where)
         kind = values.get("kind")
         if kind not in SECTION_WORDS:
-            raise _invalid(f"{where}.kind", f"不支持题型 {kind!r}，可用：{'、'.join(SECTION_WORDS)}。",
-                           f"kind {kind!r} is not supported; use {', '.join(SECTION_WORDS)}.")
+            raise _invalid(
+                f"{where}.kind",
+                f"不支持题型 {kind!r}，可用：{'、'.join(SECTION_WORDS)}。",
+                f"kind {kind!r} is not supported; use {', '.join(SECTION_WORDS)}.",
+            )
         for name in ("count", "points_each"):
             _whole_number(values.get(name), f"{where}.{name}", at_least=1)
         return cls(**values)
@@ -100,7 +105,11 @@ class ImportanceRule:
 
 
 #: Common shares of public assembly guides: X ≥ 60 %, Y ≥ 8 %, Z ≤ 10 % of the items; soft unless a plan says otherwise.
-USUAL_IMPORTANCE = (ImportanceRule("X", at_least=6000), ImportanceRule("Y", at_least=800), ImportanceRule("Z", at_most=1000))
+USUAL_IMPORTANCE = (
+    ImportanceRule("X", at_least=6000),
+    ImportanceRule("Y", at_least=800),
+    ImportanceRule("Z", at_most=1000),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +187,18 @@ class PaperPlan:
             raise _invalid("sections", "同一题型只能有一个大题。", "one section for each kind.")
         points = sum(section.points for section in sections)
         if values.setdefault("total", points) != points:
-            raise _invalid("total", f"总分 {values['total']} 与各大题之和 {points} 不一致（单位：百分之一分）。",
-                           f"the total {values['total']} differs from the sum of the sections {points} (1/100 point).")
+            raise _invalid(
+                "total",
+                f"总分 {values['total']} 与各大题之和 {points} 不一致（单位：百分之一分）。",
+                f"the total {values['total']} differs from the sum of the sections {points} (1/100 point).",
+            )
         if "importance" in values:
-            values["importance"] = tuple(ImportanceRule.from_document(raw, n) for n, raw in enumerate(values["importance"], 1))
-        plan = cls(**{**values, "sections": sections, "minutes": _whole_number(values.get("minutes"), "minutes", at_least=1)})
+            values["importance"] = tuple(
+                ImportanceRule.from_document(raw, n) for n, raw in enumerate(values["importance"], 1)
+            )
+        plan = cls(
+            **{**values, "sections": sections, "minutes": _whole_number(values.get("minutes"), "minutes", at_least=1)}
+        )
         _whole_number(plan.tolerance, "tolerance", at_least=1)
         _whole_number(plan.max_items_per_point, "max_items_per_point", at_least=0)
         _whole_number(plan.overlap_cap, "overlap_cap", at_least=0, at_most=WHOLE)
@@ -200,12 +216,21 @@ def _known_fields(cls: type[Any], document: Any, where: str) -> dict[str, Any]:
         raise _invalid(where, "应为对象。", "an object is expected.")
     unknown = sorted(set(document) - {field.name for field in fields(cls)})
     if unknown:
-        raise _invalid(where, f"不认识的字段：{'、'.join(map(str, unknown))}。", f"unknown fields: {', '.join(map(str, unknown))}.")
+        raise _invalid(
+            where, f"不认识的字段：{'、'.join(map(str, unknown))}。", f"unknown fields: {', '.join(map(str, unknown))}."
+        )
     return dict(document)
 
 
 def _whole_number(value: Any, field: str, *, at_least: int, at_most: int | None = None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least or (at_most is not None and value > at_most):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or value < at_least
+        or (at_most is not None and value > at_most)
+    ):
         limits = f"{at_least}–{at_most}" if at_most is not None else f"≥ {at_least}"
-        raise _invalid(field, f"应为整数（{limits}），现为 {value!r}。", f"a whole number ({limits}) is expected, not {value!r}.")
+        raise _invalid(
+            field, f"应为整数（{limits}），现为 {value!r}。", f"a whole number ({limits}) is expected, not {value!r}."
+        )
     return value

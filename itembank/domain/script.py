@@ -41,7 +41,9 @@ class ScriptItem:
         try:
             return frozenset(self.options[ref] for ref in refs)
         except KeyError:
-            raise InvalidInput("UNKNOWN_OPTION", "所选选项不在本题中，请刷新页面。", "The option is not on this item; reload the page.") from None
+            raise InvalidInput(
+                "UNKNOWN_OPTION", "所选选项不在本题中，请刷新页面。", "The option is not on this item; reload the page."
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,9 @@ def shuffle_options(item: FormItem, random: Random) -> list[str]:
     return [option if option in item.pinned else next(rest) for option in item.option_ids]
 
 
-def candidate_paper(plan: PaperPlan, title: str, layout: ScriptLayout, contents: Mapping[str, ItemContent]) -> CandidatePaper:
+def candidate_paper(
+    plan: PaperPlan, title: str, layout: ScriptLayout, contents: Mapping[str, ItemContent]
+) -> CandidatePaper:
     """The paper of one script; `contents` by item version id. Only the stem and the options' texts are read."""
     numbered = {ref: number for number, ref in enumerate(layout.items, 1)}
     sections = []

@@ -81,7 +81,12 @@ class PaperSummary:
 
 
 def summarise(
-    assembly: Assembly, plan: PaperPlan, item_ids: dict[str, str], seconds: float, paper_id: str = "", form_ids: dict[str, str] | None = None
+    assembly: Assembly,
+    plan: PaperPlan,
+    item_ids: dict[str, str],
+    seconds: float,
+    paper_id: str = "",
+    form_ids: dict[str, str] | None = None,
 ) -> PaperSummary:
     """An assembly in the words of the command line; `item_ids` by version id, `form_ids` by label."""
 
@@ -176,4 +181,6 @@ def assemble_paper(
             {"spec_table": table_name, "forms": forms, "backups": backups, "seed": seed, "digest": assembly.digest},
         )
     seconds = uow.clock.monotonic() - started
-    return summarise(assembly, blueprint.plan, {item.version_id: item.item_id for item in items}, seconds, paper_id, form_ids)
+    return summarise(
+        assembly, blueprint.plan, {item.version_id: item.item_id for item in items}, seconds, paper_id, form_ids
+    )

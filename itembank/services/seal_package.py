@@ -115,7 +115,13 @@ def seal_package(
             )
             work.session.flush()
             work.session.add_all(scripts)
-            detail = {"paper": paper_id, "label": label, "copies": dict(copies), "backup": is_backup, "digest": manifest.digest}
+            detail = {
+                "paper": paper_id,
+                "label": label,
+                "copies": dict(copies),
+                "backup": is_backup,
+                "digest": manifest.digest,
+            }
             record(work, actor, AuditAction.BANK_PACKAGE_SEALED, f"package:{package_id}", detail)
     except BaseException:
         for name in files:
@@ -140,12 +146,16 @@ def _chosen_forms(forms: list[PaperForm], copies: Mapping[str, int], *, is_backu
     known = {form.label: form for form in forms}
     unknown = sorted(set(copies) - set(known))
     if unknown:
-        raise NotFound("FORM_NOT_FOUND", f"试卷没有 {'、'.join(unknown)} 卷。", f"The paper has no form {', '.join(unknown)}.")
+        raise NotFound(
+            "FORM_NOT_FOUND", f"试卷没有 {'、'.join(unknown)} 卷。", f"The paper has no form {', '.join(unknown)}."
+        )
     if not copies or min(copies.values()) < 1 or sum(copies.values()) > MOST_COPIES:
         raise InvalidInput("COPIES_INVALID", f"份数应为 1–{MOST_COPIES}。", f"1 to {MOST_COPIES} copies are possible.")
     chosen = [known[label] for label in copies]
     if any(form.is_backup != is_backup for form in chosen):
-        raise InvalidInput("BACKUP_MIXED", "正卷与备用卷必须分开封装。", "Forms and backup forms are sealed in separate packages.")
+        raise InvalidInput(
+            "BACKUP_MIXED", "正卷与备用卷必须分开封装。", "Forms and backup forms are sealed in separate packages."
+        )
     return chosen
 
 
@@ -156,7 +166,11 @@ def _read_contents(session: Session, vault: Vault, forms: list[PaperForm]) -> di
         rows = session.scalars(select(ItemVersion).where(ItemVersion.id.in_(wanted[start : start + 500])))
         found.update({row.id: open_content(vault, row) for row in rows})
     if len(found) < len(wanted):
-        raise Conflict("ITEM_MISSING", f"题库中缺少 {len(wanted) - len(found)} 道题，不能封装。", f"{len(wanted) - len(found)} items are missing from the bank.")
+        raise Conflict(
+            "ITEM_MISSING",
+            f"题库中缺少 {len(wanted) - len(found)} 道题，不能封装。",
+            f"{len(wanted) - len(found)} items are missing from the bank.",
+        )
     return found
 
 
