@@ -97,7 +97,7 @@ def refresh_deadlines(
     tickets = select(AdmissionTicket.id, AdmissionTicket.extra_time_percent).where(
         AdmissionTicket.sitting_id == sitting_id
     )
-    percents = dict(session.execute(tickets).tuples().all())
+    percents = dict(session.execute(tickets).all())
     for attempt in attempts:
         clock = _clock_of(sitting, profile, rows, attempt, percents.get(attempt.ticket_id, 0), now)
         attempt.deadline_at = None if clock.stands_still else clock.ends_at

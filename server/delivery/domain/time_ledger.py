@@ -37,8 +37,6 @@ class RowKind(StrEnum):
 class RowStatus(StrEnum):
     """How far a row has come."""
 
-    #: What the candidate's own page measured; evidence without effect.
-    NOTED = "noted"
     #: Waits for a person; no effect yet.
     PROPOSED = "proposed"
     #: In effect, to be confirmed by the exam office.
@@ -158,7 +156,6 @@ def covers_gap(
     concerned = {row.id: row for row in rows if row.concerns(room_id, attempt_id)}
     return any(
         row.kind is RowKind.INTERRUPTION
-        and row.status is not RowStatus.NOTED
         and row.from_at is not None
         and row.from_at <= deadline_at + grace
         and (row.to_at is None or row.to_at + grace >= received_at)
