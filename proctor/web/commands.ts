@@ -70,7 +70,8 @@ export class CommandDesk {
     const entry = this.sent[0] as SentCommand;
     try {
       const reply = await this.send(`${this.address}/${name}`, body);
-      this.close(entry, "done", pick(reply.words_zh, reply.words_en));
+      const words = pick(reply.words_zh, reply.words_en) || (reply.waiting_for_second ? t("waitingSecond") : "");
+      this.close(entry, "done", words);
       this.afterwards();
       return { kind: "done", reply };
     } catch (failure) {
