@@ -82,6 +82,10 @@ class JournalStore(Protocol):
         """Judge and store all lines in one durable transaction."""
         ...
 
+    def close(self) -> None:
+        """Give back what is held between batches."""
+        ...
+
 
 class Steps(Protocol):
     """What a store can do inside the open transaction."""

@@ -91,6 +91,13 @@ class SecondJournal:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def close(self) -> None:
+        """Give the file back."""
+        try:
+            self._file.close()
+        except OSError:
+            log.exception("the second journal could not be closed")
+
 
 class AnswerWriter:
     """See the module. `on_commit(lines, result)` is called after the waiters were released."""
@@ -121,7 +128,9 @@ class AnswerWriter:
         self._stopping = True
         self._kick.set()
         self._thread.join(timeout=WAIT_S)
-        self._store.close()  # type: ignore[attr-defined]
+        self._store.close()
+        if self._second is not None:
+            self._second.close()
 
     def record(self, lines: Sequence[Line]) -> list[Outcome]:
         """Store the lines and wait for the commit.

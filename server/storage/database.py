@@ -74,12 +74,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A short reading session; anything changed in it is thrown away."""
+        """A short reading session; anything changed in it is thrown away. What was read may be used afterwards."""
         with self._sessions() as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -24,7 +23,8 @@ from server.delivery.sessions import begin_session, hash_of
 from server.delivery.time_keeping import local_time, read_clock
 from server.scheduling.domain.rule_profile import load_profile
 from server.scheduling.models import AdmissionTicket, Seat, SittingRoom
-from server.scheduling.queries import sitting_profile
+from server.scheduling.queries import find_ticket, sitting_profile
+from server.scheduling.ticket_secrets import pin_matches
 from server.storage.unit_of_work import UnitOfWork, Work
 
 
@@ -84,16 +84,10 @@ def _take_tries(throttle: Throttle, request: SignInRequest) -> dict[str, str]:
     return {key: throttle.take(key, Limit(attempts, rules.sign_in_window)) for key, attempts in limits.items()}
 
 
-def pin_hash(vault: Vault, ticket_number: str, pin: str) -> str:
-    """What is stored of a PIN (checklist A9: short-lived random secret, keyed hash)."""
-    return vault.keyed_hash("ticket-pin", f"{ticket_number}{pin}")
-
-
 def _recognise(session: Session, vault: Vault, request: SignInRequest) -> AdmissionTicket | None:
-    ticket = session.scalar(select(AdmissionTicket).where(AdmissionTicket.number == request.ticket_number))
-    given = pin_hash(vault, request.ticket_number, request.pin)
-    expected = ticket.pin_hmac if ticket is not None else "0" * len(given)
-    return ticket if hmac.compare_digest(given, expected) else None
+    ticket = find_ticket(session, request.ticket_number)
+    stored = ticket.pin_hmac if ticket is not None else "0" * 64
+    return ticket if pin_matches(vault, request.ticket_number, request.pin, stored) else None
 
 
 def _enter(work: Work, ticket: AdmissionTicket, request: SignInRequest) -> SignedIn:
