@@ -130,7 +130,28 @@ class Candidate(Base):
     # 3201**********1234: what every list, log and board may show
     id_number_masked: Mapped[str] = mapped_column(String(32))
     organisation: Mapped[str] = mapped_column(String(120), default="")
+    # training class; with the organisation it says who is seated apart
+    class_name: Mapped[str] = mapped_column(String(60), default="")
     photo: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class Registration(Base):
+    """A candidate on the roster of a sitting 报名; the seat comes with `assign_seats`, the ticket with `issue_tickets`."""
+
+    __tablename__ = "registration"
+    __table_args__ = (UniqueConstraint("sitting_id", "seat_id"),)
+
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), primary_key=True)
+    candidate_id: Mapped[str] = mapped_column(ForeignKey("candidate.id"), primary_key=True)
+    # None until seats are assigned
+    room_id: Mapped[str | None] = mapped_column(ForeignKey("room.id"))
+    seat_id: Mapped[str | None] = mapped_column(ForeignKey("seat.id"))
+    form_label: Mapped[str | None] = mapped_column(String(4))
+    # approved extra time (合理便利) in percent of the duration
+    extra_time_percent: Mapped[int] = mapped_column(default=0)
+    # the roster file and its row this registration came from
+    import_id: Mapped[str | None] = mapped_column(ForeignKey("roster_import.id"))
+    import_row: Mapped[int | None]
 
 
 class AdmissionTicket(Base):
