@@ -66,7 +66,10 @@ def read_usable_items(session: Session, table: SpecTable) -> list[BankItem]:
             Item.current_version_id.is_not(None),
         )
     )
-    return [BankItem(row[0] or "", *row[1:]) for row in rows.tuples()]
+    return [
+        BankItem(version or "", item, kind, point, difficulty, enemies)
+        for version, item, kind, point, difficulty, enemies in rows
+    ]
 
 
 def read_items_of(session: Session, version_ids: Iterable[str]) -> dict[str, BankItem]:

@@ -143,7 +143,7 @@ def assemble_paper(
         table = find_spec_table(session, spec_table_id)
         blueprint = read_blueprint(session, table, plan)
         items = read_usable_items(session, table)
-        table_id, table_name = table.id, table.name
+        table_id, table_name, occupation = table.id, table.name, table.occupation_name
     assembly = assemble_forms(blueprint, items, forms, backups, seed)
     paper_id = new_id()
     form_ids = {form.label: new_id() for form in assembly.forms}
@@ -153,7 +153,7 @@ def assemble_paper(
                 id=paper_id,
                 spec_table_id=table_id,
                 state=advance_paper(PaperState.DRAFT, PaperAction.ASSEMBLE).value,
-                plan={**blueprint.plan.to_document(), "title": blueprint.plan.title or table.occupation_name},
+                plan={**blueprint.plan.to_document(), "title": blueprint.plan.title or occupation},
                 seed=seed,
                 bank_digest=assembly.bank_digest,
                 digest=assembly.digest,

@@ -79,6 +79,7 @@ def seal_package(
         forms = _chosen_forms(read_forms(session, paper_id), copies, is_backup=is_backup)
         _require_sealable(paper)
         contents = _read_contents(session, vault, forms)
+        session.expunge_all()  # the rows outlive this reading
     package_id, package_key = new_id(), new_key()
     opening_secrets = new_opening_secret(secrets.SystemRandom()), new_opening_secret(secrets.SystemRandom())
     lock = lock_package_key(package_key, package_id, opening_secrets, secrets.token_bytes(SALT_BYTES), cost)
