@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -96,11 +97,13 @@ def attempts_to_settle(session: Session, sitting_id: str | None = None) -> list[
         query = query.where(Attempt.sitting_id == sitting_id)
     in_force: dict[str, str | None] = {}
     waiting = []
-    for attempt_id, state, started_at, result_state, attendance, scheme_id, paper_id in session.execute(query):
+    row: Any  # the outer joins make half of it nullable, which the column types do not say
+    for row in session.execute(query):
+        attempt_id, state, started_at, result_state, attendance, scheme_id, paper_id = row
         expected = attendance_at_end(state, started_at)
         if paper_id is not None and paper_id not in in_force:
-            row = scheme_in_force(session, paper_id)
-            in_force[paper_id] = row.id if row else None
+            scheme_row = scheme_in_force(session, paper_id)
+            in_force[paper_id] = scheme_row.id if scheme_row else None
         is_settled = result_state is not None and result_state != ResultState.PENDING and attendance == expected
         if is_settled and (expected is not Attendance.TAKEN or scheme_id == in_force.get(paper_id)):
             continue

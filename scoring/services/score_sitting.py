@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 
 from scoring.queries import attempts_to_settle
@@ -12,8 +11,6 @@ from server.adapters.vault import Vault
 from server.core.actor import SYSTEM, Actor
 from server.core.errors import MingyuanError
 from server.storage.unit_of_work import UnitOfWork
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -41,7 +38,6 @@ def score_sitting(
         try:
             result = score_attempt(uow, vault, attempt_id, actor, schemes)
         except MingyuanError as refusal:
-            log.warning("attempt %s was not scored: %s", attempt_id, refusal.code)
             sweep.refused.append((attempt_id, refusal.code))
         else:
             sweep.settled += 1

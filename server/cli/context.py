@@ -12,18 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
-import server.schema  # noqa: F401 - every table is known before the first one is made
 from server.accounts.queries import actor_for
 from server.accounts.services.sign_in import sign_in
 from server.accounts.services.sign_out import sign_out
-from server.adapters.vault import Vault
 from server.core.actor import SYSTEM, Actor
-from server.core.bus import InProcessBus
-from server.core.clock import SystemClock
 from server.core.errors import Forbidden, MingyuanError
 from server.core.permissions import Permission
 from server.settings import load_settings
-from server.storage.database import Database
 from server.webkit.platform import Platform
 
 REFUSED = 1
@@ -41,26 +36,26 @@ def open_platform(data: Path | None = None) -> Platform:
 
     Raises:
         pydantic.ValidationError: a wrong setting, with its name.
+        Unavailable: `STORAGE_NOT_DURABLE`, `SOCKETS_NOT_PATCHED`.
     """
-    settings = load_settings(data)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
-    database.create_all()
-    vault = Vault.load_or_create(settings.master_key_file or settings.data / "keys" / "master.key")
-    return Platform(settings=settings, clock=SystemClock(), database=database, bus=InProcessBus(), vault=vault)
+    from server.app import build_platform
+
+    return build_platform(load_settings(data))
 
 
 @contextmanager
 def platform_at(data: Path | None) -> Iterator[Platform]:
     """The platform for one command; refusals are printed in both languages and end the command with status 1."""
-    platform = open_platform(data)
+    platform: Platform | None = None
     try:
+        platform = open_platform(data)
         yield platform
     except MingyuanError as refusal:
         print(json.dumps(refusal.as_dict(), ensure_ascii=False), file=sys.stderr)
         raise typer.Exit(REFUSED) from None
     finally:
-        platform.database.dispose()
+        if platform is not None:
+            platform.database.dispose()
 
 
 @contextmanager
@@ -73,18 +68,19 @@ def signed_in(platform: Platform, login: str, password: str, permission: Permiss
     """
     from server.accounts.models import Account
 
-    actor: Actor | None = None
+    actor: Actor = SYSTEM
     token, staff_session = sign_in(platform.uow, login, password, "command line")
     try:
         with platform.database.read() as session:
-            actor = actor_for(session.get_one(Account, staff_session.account_id), staff_session, permission)
-        if actor is None:
+            found = actor_for(session.get_one(Account, staff_session.account_id), staff_session, permission)
+        if found is None:
             raise Forbidden(
                 "FORBIDDEN", "您的岗位没有这项权限。", "Your role does not allow this.", permission=permission.value
             )
+        actor = found
         yield actor
     finally:
-        sign_out(platform.uow, token, actor or SYSTEM)
+        sign_out(platform.uow, token, actor)
 
 
 def tell(answer: Any, as_json: bool, line: str) -> None:

@@ -12,6 +12,7 @@ from scoring.domain.attempt_score import FormItem, canonical_answers, score_answ
 from scoring.domain.mark_scheme import ItemKey, MarkScheme, accept_also, drop_and_rescale, full_credit_all
 from scoring.domain.markers.base import MarkReason, MarkRule, MultipleRule
 from server.core.errors import Conflict, InvalidInput, NotFound
+from server.delivery.domain.responses import EntryLine, derive_responses
 
 SCHEME = MarkScheme(
     {
@@ -173,3 +174,32 @@ def test_computing_again_gives_the_identical_integer_and_digest(paper, seed):
             )
         )
     assert digests[0] == digests[1]
+
+
+entries = st.builds(
+    EntryLine,
+    kind=st.just("answer"),
+    item_ref=st.sampled_from(["r1", "r2", "r3"]),
+    value=st.sampled_from([(), ("A",), ("B",), ("A", "C"), ("T",), ("F",)]),
+    epoch=st.integers(1, 3),
+    client_seq=st.integers(1, 40),
+    standing=st.sampled_from(["counted", "counted", "late", "superseded", "closed"]),
+)
+
+
+@given(st.lists(entries, unique_by=lambda entry: (entry.epoch, entry.client_seq)), st.randoms())
+def test_the_score_does_not_depend_on_the_order_in_which_entries_were_stored(stored, source):
+    every_option = dict.fromkeys("ABCDTF")
+    anything = [
+        FormItem(item.ref, item.n, item.item_version_id, item.kind, item.points, {o: o for o in every_option})
+        for item in form()
+    ]
+
+    def score(lines):
+        responses = derive_responses(lines)
+        answers = canonical_answers(anything, {ref: response.value for ref, response in responses.items()})
+        return score_answers(anything, answers, SCHEME)
+
+    reordered = list(stored)
+    source.shuffle(reordered)
+    assert score(reordered) == score(stored) == score([e for e in stored if e.standing == "counted"])
