@@ -82,11 +82,20 @@ export function asCountdown(ms: number): string {
   return hours ? `${hours}:${rest}` : rest;
 }
 
-/** Wall time 10:31, or 10:31:05 with seconds; of the place where this PC stands. */
+/** China has one time zone and no summer time; what an exam PC is set to must not move the times on the page. */
+const EXAM_ZONE_MS = 8 * 3600_000;
+
+/** Wall time 10:31, or 10:31:05 with seconds. */
 export function asTimeOfDay(ms: number, withSeconds = false): string {
-  const moment = new Date(ms);
-  const short = `${two(moment.getHours())}:${two(moment.getMinutes())}`;
-  return withSeconds ? `${short}:${two(moment.getSeconds())}` : short;
+  const moment = new Date(ms + EXAM_ZONE_MS);
+  const short = `${two(moment.getUTCHours())}:${two(moment.getUTCMinutes())}`;
+  return withSeconds ? `${short}:${two(moment.getUTCSeconds())}` : short;
+}
+
+/** 2026-11-28 09:00 */
+export function asDateAndTime(ms: number): string {
+  const moment = new Date(ms + EXAM_ZONE_MS);
+  return `${moment.getUTCFullYear()}-${two(moment.getUTCMonth() + 1)}-${two(moment.getUTCDate())} ${asTimeOfDay(ms)}`;
 }
 
 /**

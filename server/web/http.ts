@@ -15,7 +15,15 @@ export class Refused extends Error {
 }
 
 /** No answer, or one that did not come from our program: whether anything happened is unknown. Ask again. */
-export class Unreachable extends Error {}
+export class Unreachable extends Error {
+  constructor(
+    message: string,
+    /** words of our own program, when it said that it cannot serve just now (503) */
+    readonly refusal: Refusal | null = null,
+  ) {
+    super(message);
+  }
+}
 
 export interface CallOptions {
   timeoutMs?: number;
@@ -71,7 +79,7 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
   if (response.ok) return reply as T;
   // A gateway's own page means nobody was asked; our program's refusal with the same number has a code.
   if (!isRefusal(reply)) throw new Unreachable(`${response.status} without a code`);
-  if (GATEWAY_TROUBLE.has(response.status)) throw new Unreachable(`${response.status} ${reply.code}`);
+  if (GATEWAY_TROUBLE.has(response.status)) throw new Unreachable(`${response.status} ${reply.code}`, reply);
   const seconds = Number(response.headers.get("Retry-After"));
   throw new Refused(response.status, reply, Number.isFinite(seconds) ? seconds * 1000 : 0);
 }
