@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 CANDIDATES = 32
 STEPS = 2000
+STALLED = 500
 HOT, COLD = 0.25, 0.002
 #: What one broken limit weighs against points of deviation.
 BROKEN = 2.0
@@ -205,9 +206,15 @@ def anneal(
     for _ in range(rounds):
         deviation = pool.value[forms.chosen[form]].sum(axis=0) - wanted
         broken = forms.broken(form)
+        best_seen, seen_at = math.inf, 0
         for step in range(STEPS):
             if not broken and np.abs(deviation).max() <= tolerance:
                 return float(np.abs(deviation).max())
+            here = math.sqrt(float((deviation**2).sum())) + BROKEN * broken
+            if here < best_seen - 1e-9:
+                best_seen, seen_at = here, step
+            elif not broken and step - seen_at > STALLED:
+                break  # a small bank has nothing better nearby
             temperature = HOT * (COLD / HOT) ** (step / STEPS)
             slot = _pick_slot(forms, form, broken, rng)
             old = int(forms.chosen[form, slot])

@@ -203,7 +203,7 @@ def feasible_banks(draw: st.DrawFn) -> tuple[Blueprint, list[BankItem], int]:
     return Blueprint(plan, ranges, points), bank, forms
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(feasible_banks(), st.integers(0, 1000))
 def test_every_form_from_a_feasible_bank_passes_the_checker(
     made: tuple[Blueprint, list[BankItem], int], seed: int
