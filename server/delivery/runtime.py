@@ -1,4 +1,4 @@
-"""The moving parts of delivery in one process: the writer, presence, heartbeats, the deadline sweeper."""
+"""The moving parts of delivery in one process: the writer, presence, heartbeats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from server.delivery.journal import BatchResult, Line
 from server.delivery.models import Attempt
 from server.delivery.presence import FLUSH_EVERY_S, Presence, Seen
 from server.delivery.time_keeping import to_ms
-from server.delivery.services.close_overdue import close_overdue
 from server.delivery.services.record_answers import AnswerDesk
 from server.delivery.sessions import SignedInCandidate
 from server.delivery.wire import Heartbeat, HeartbeatReply
@@ -27,7 +26,6 @@ from server.webkit.background import Background
 from server.webkit.platform import Platform
 
 log = logging.getLogger(__name__)
-SWEEP_EVERY_S = 1.0
 #: a gap shorter than this is network weather, not an interruption
 GAP_WORTH_TELLING_MS = 2_000
 
@@ -37,7 +35,6 @@ class OutageEars(Protocol):
 
     def note_life_signs(self, work: Work, seen: Mapping[str, datetime]) -> None: ...
     def report_client_gap(self, attempt_id: str, gap_ms: int, *, answered_during_gap: bool) -> None: ...
-    def may_sweep(self) -> bool: ...
 
 
 class DeliveryRuntime:
@@ -58,10 +55,9 @@ class DeliveryRuntime:
         platform.bus.subscribe(self.heartbeats.forget)
 
     def start(self, background: Background) -> None:
-        """Begin writing, sweeping, and keeping presence."""
+        """Begin writing and keeping presence."""
         self.writer.start()
         background.every(FLUSH_EVERY_S, "presence", self.presence.flush)
-        background.every(SWEEP_EVERY_S, "deadline-sweeper", self._sweep)
 
     def stop(self) -> None:
         """Acknowledge what has gathered, write the last life signs."""
@@ -82,10 +78,6 @@ class DeliveryRuntime:
         self.presence.saw(
             candidate.attempt_id, Seen(self.platform.clock.now(), unsent, candidate.sitting_id, candidate.room_id)
         )
-
-    def _sweep(self) -> None:
-        if self.ears.may_sweep():
-            close_overdue(self.platform.uow)
 
     def _committed(self, lines: Sequence[Line], result: BatchResult) -> None:
         for line, outcome in zip(lines, result.outcomes, strict=True):

@@ -1,0 +1,71 @@
+"""What a node does every second: prove that it can write, then the single-actor duties it holds the lease for.
+
+In this order and in one loop: a waking node must give lost time back before anything may time a candidate out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from server.delivery.services.close_overdue import close_overdue
+from server.storage.unit_of_work import Work
+from server.takeover.domain.lease import LeaseState
+from server.takeover.leases import acquire_lease, release_lease
+from server.takeover.services.beat import beat
+from server.takeover.services.record_life_signs import record_life_signs
+from server.takeover.services.register_node import register_node
+from server.takeover.services.report_client_gap import report_client_gap
+from server.takeover.services.stop_node import stop_node
+from server.takeover.services.sweep_room_cuts import sweep_room_cuts
+from server.webkit.background import Background
+from server.webkit.platform import Platform
+
+BEAT_EVERY_S = 1.0
+SINGLE_ACTOR = "single-actor-duties"
+
+
+class NodeDuty:
+    """One a process. Also the ears through which delivery tells takeover what it hears (`delivery.runtime.OutageEars`)."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._lease: LeaseState | None = None
+
+    def start(self, background: Background) -> None:
+        """Register the node, which ends an outage at this moment; then beat. Everything else must be ready."""
+        settings = self._platform.settings
+        address = f"{settings.host}:{settings.port}"
+        register_node(
+            self._platform.uow, name=settings.node_name, address=address, node_id=self._platform.node_id
+        )
+        background.every(BEAT_EVERY_S, "node-duty", self.round)
+
+    def round(self) -> None:
+        """One second's work."""
+        uow = self._platform.uow
+        beat(uow, self._platform.node_id)
+        self._lease = acquire_lease(uow, SINGLE_ACTOR, self._platform.node_id)
+        if self.holds():
+            sweep_room_cuts(uow, self._platform.node_id)
+            close_overdue(uow)
+
+    def stop(self) -> None:
+        """Give the duties up and mark the node stopped, after the last answers were acknowledged."""
+        if self._lease is not None:
+            release_lease(self._platform.uow, self._lease)
+        stop_node(self._platform.uow, self._platform.node_id)
+
+    def holds(self) -> bool:
+        """This node has the right to single-actor duties at this moment."""
+        return self._lease is not None and self._platform.clock.now() < self._lease.expires_at
+
+    def note_life_signs(self, work: Work, seen: Mapping[str, datetime]) -> None:
+        """Candidates were heard; joins the transaction of presence."""
+        record_life_signs(work, seen)
+
+    def report_client_gap(self, attempt_id: str, gap_ms: int, *, answered_during_gap: bool) -> None:
+        """A page says how long it could not reach us."""
+        report_client_gap(
+            self._platform.uow, attempt_id, timedelta(milliseconds=gap_ms), answered_during_gap=answered_during_gap
+        )
