@@ -36,9 +36,7 @@ class NodeDuty:
         """Register the node, which ends an outage at this moment; then beat. Everything else must be ready."""
         settings = self._platform.settings
         address = f"{settings.host}:{settings.port}"
-        register_node(
-            self._platform.uow, name=settings.node_name, address=address, node_id=self._platform.node_id
-        )
+        register_node(self._platform.uow, name=settings.node_name, address=address, node_id=self._platform.node_id)
         background.every(BEAT_EVERY_S, "node-duty", self.round)
 
     def round(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.storage.base import Base, Id
@@ -19,7 +20,7 @@ class Node(Base):
     name: Mapped[str] = mapped_column(String(80))
     address: Mapped[str] = mapped_column(String(120))
     started_at: Mapped[datetime]
-    # last moment it proved that it could write; touched every second
+    # last moment it proved that it could write; touched every half second
     beat_at: Mapped[datetime]
     stopped_at: Mapped[datetime | None]
 
@@ -45,3 +46,21 @@ class Outage(Base):
     to_at: Mapped[datetime]
     cause: Mapped[str] = mapped_column(String(20))
     detected_by: Mapped[str] = mapped_column(Id)
+
+
+class OutageDecision(Base):
+    """What the responsible person decided about an interruption over the limit (INC-5)."""
+
+    __tablename__ = "outage_decision"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), index=True)
+    # the rooms it is about
+    room_ids: Mapped[list[Any]]
+    # extend | reschedule | cancel
+    decision: Mapped[str] = mapped_column(String(12))
+    # the next registration costs the candidates nothing
+    fee_waiver: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(String(64))
+    decided_at: Mapped[datetime]

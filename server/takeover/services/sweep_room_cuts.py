@@ -1,0 +1,158 @@
+"""A room cut off from living servers (LAN outage): found from its candidates' life signs, ended by them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.audit.actions import AuditAction
+from server.audit.log import record
+from server.core.actor import SYSTEM
+from server.core.events import AlarmRaised
+from server.delivery.domain.states import AttemptState
+from server.delivery.domain.time_ledger import RowKind, RowStatus
+from server.delivery.domain.time_rules import ClockPhase
+from server.delivery.ledger import append_row, open_interruptions
+from server.delivery.models import Attempt, LifeSign, TimeEntry
+from server.delivery.time_keeping import refresh_deadlines, room_clock
+from server.scheduling.queries import sitting_profile
+from server.storage.unit_of_work import UnitOfWork, Work
+from server.takeover.domain.outage_rules import THRESHOLDS, Thresholds, find_room_cut, find_room_return
+from server.takeover.models import Node
+from server.takeover.queries import last_outage_end
+
+CAUSE = "lan_outage"
+
+
+def sweep_room_cuts(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOLDS) -> list[str]:
+    """Open and end LAN interruptions; returns the ids of the ledger rows that changed. Call it every second.
+
+    While a room is cut off its clocks stand still (the row is provisional), so that nobody is timed out behind a dead
+    switch; when it is back the row ends with the first new life sign, or, over the profile's limit, awaits a decision.
+    Calling it from several nodes does no harm.
+    """
+    changed: list[str] = []
+    with uow.read() as session:
+        rooms = _heard(session)
+        open_rooms = _cut_rooms(session)
+        listening_since = _listening_since(session, node_id)
+        now = uow.clock.now()
+        suspects = [
+            key
+            for key, heard in rooms.items()
+            if key in open_rooms or find_room_cut(heard, listening_since=listening_since, now=now, limits=limits)
+        ]
+    for sitting_id, room_id in sorted(suspects):
+        with uow() as work:
+            entry = _judge_room(work, sitting_id, room_id, node_id, limits)
+            if entry is not None:
+                changed.append(entry.id)
+    return changed
+
+
+def _judge_room(work: Work, sitting_id: str, room_id: str, node_id: str, limits: Thresholds) -> TimeEntry | None:
+    session, now = work.session, work.clock.now()
+    # Two nodes that sweep together stand in line at the attempts.
+    session.scalars(
+        select(Attempt.id)
+        .where(Attempt.sitting_id == sitting_id, Attempt.room_id == room_id)
+        .order_by(Attempt.id)
+        .with_for_update()
+    ).all()
+    heard = _heard(session).get((sitting_id, room_id), {})
+    entries = open_interruptions(session, sitting_id, room_id, None, CAUSE)
+    automatic = [entry for entry in entries if entry.made_by == SYSTEM.id and entry.status == RowStatus.PROVISIONAL]
+    if automatic:
+        return _end_cut(work, automatic[0], heard, limits)
+    if entries or room_clock(session, sitting_id, room_id, now).phase is not ClockPhase.RUNNING:
+        return None
+    cut = find_room_cut(heard, listening_since=_listening_since(session, node_id), now=now, limits=limits)
+    if cut is None:
+        return None
+    entry = append_row(
+        work,
+        kind=RowKind.INTERRUPTION,
+        status=RowStatus.PROVISIONAL,
+        sitting_id=sitting_id,
+        room_id=room_id,
+        from_at=cut,
+        cause=CAUSE,
+        reason="考场与服务器之间的网络中断（自动测得）",
+        actor=SYSTEM,
+    )
+    refresh_deadlines(work, sitting_id, room_id, reason=CAUSE)
+    detail = {"sitting": sitting_id, "time_entry": entry.id, "cause": CAUSE, "from": cut.isoformat()}
+    record(work, SYSTEM, AuditAction.DELIVERY_INTERRUPTION_OPENED, f"room:{room_id}", detail)
+    work.publish(AlarmRaised(sitting_id=sitting_id, room_id=room_id, kind="room_lost"))
+    return entry
+
+
+def _end_cut(work: Work, entry: TimeEntry, heard: dict[str, datetime], limits: Thresholds) -> TimeEntry | None:
+    session = work.session
+    from_at, room_id = entry.from_at, entry.room_id
+    if from_at is None or room_id is None:
+        return None
+    query = (
+        select(LifeSign.attempt_id, func.min(LifeSign.since))
+        .where(LifeSign.attempt_id.in_(list(heard)), LifeSign.since > from_at)
+        .group_by(LifeSign.attempt_id)
+    )
+    begun: dict[str, datetime] = dict(session.execute(query).all())  # type: ignore[arg-type]
+    # Who was never cut off is present all along and says nothing about the return.
+    untouched = {attempt_id for attempt_id, moment in heard.items() if moment > from_at and attempt_id not in begun}
+    presences = {attempt_id: begun.get(attempt_id) for attempt_id in heard if attempt_id not in untouched}
+    back_at = find_room_return(presences, limits=limits)
+    if back_at is None:
+        return None
+    if back_at - from_at > sitting_profile(session, entry.sitting_id).outage_limit:
+        entry.status = RowStatus.AWAITING_DECISION.value
+        work.publish(AlarmRaised(sitting_id=entry.sitting_id, room_id=room_id, kind="awaiting_decision"))
+    else:
+        entry.to_at = back_at
+    refresh_deadlines(work, entry.sitting_id, room_id, reason=CAUSE)
+    detail = {
+        "sitting": entry.sitting_id,
+        "time_entry": entry.id,
+        "seconds": round((back_at - from_at).total_seconds(), 3),
+        "status": entry.status,
+    }
+    record(work, SYSTEM, AuditAction.DELIVERY_INTERRUPTION_CLOSED, f"room:{room_id}", detail)
+    return entry
+
+
+def _heard(session: Session) -> dict[tuple[str, str], dict[str, datetime]]:
+    """Room → answering attempt → when it was last heard (its start, if never)."""
+    query = (
+        select(Attempt.sitting_id, Attempt.room_id, Attempt.id, Attempt.started_at, func.max(LifeSign.until))
+        .outerjoin(LifeSign, LifeSign.attempt_id == Attempt.id)
+        .where(Attempt.state == AttemptState.ANSWERING.value)
+        .group_by(Attempt.sitting_id, Attempt.room_id, Attempt.id, Attempt.started_at)
+    )
+    rooms: dict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
+    for sitting_id, room_id, attempt_id, started_at, until in session.execute(query):
+        moments = [moment for moment in (started_at, until) if moment is not None]
+        if moments:
+            rooms[sitting_id, room_id][attempt_id] = max(moments)
+    return rooms
+
+
+def _cut_rooms(session: Session) -> set[tuple[str, str]]:
+    query = select(TimeEntry.sitting_id, TimeEntry.room_id).where(
+        TimeEntry.kind == RowKind.INTERRUPTION.value,
+        TimeEntry.cause == CAUSE,
+        TimeEntry.status == RowStatus.PROVISIONAL.value,
+        TimeEntry.to_at.is_(None),
+        TimeEntry.room_id.is_not(None),
+        TimeEntry.attempt_id.is_(None),
+    )
+    return {(sitting_id, room_id or "") for sitting_id, room_id in session.execute(query)}
+
+
+def _listening_since(session: Session, node_id: str) -> datetime:
+    """Since when candidates could be heard: this node's start or the end of the last outage, whichever came later."""
+    started = session.get_one(Node, node_id).started_at
+    outage_end = last_outage_end(session)
+    return max(started, outage_end) if outage_end else started
