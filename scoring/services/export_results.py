@@ -20,18 +20,20 @@ from server.adapters.vault import Vault
 from server.audit.actions import AuditAction
 from server.audit.log import record
 from server.core.actor import Actor
+from server.scheduling.domain.id_document import IdType
 from server.scheduling.models import Candidate, Centre, Sitting
 from server.storage.unit_of_work import UnitOfWork
 
 PACKAGE_FORMAT = "mingyuan-results/1"
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 ID_TYPE_NAMES = {
-    "citizen": "居民身份证",
-    "passport": "护照",
-    "hk_macao_permit": "港澳居民来往内地通行证",
-    "taiwan_permit": "台湾居民来往大陆通行证",
-    "residence_permit": "外国人永久居留身份证",
-    "officer": "军官证",
+    IdType.RESIDENT_ID: "居民身份证",
+    IdType.PASSPORT: "护照",
+    IdType.HK_MACAO_PERMIT: "港澳居民来往内地通行证",
+    IdType.TAIWAN_PERMIT: "台湾居民来往大陆通行证",
+    IdType.RESIDENCE_CARD: "外国人永久居留身份证",
+    IdType.OFFICER_CARD: "军官证",
+    IdType.OTHER: "其他",
 }
 
 
@@ -95,7 +97,7 @@ def _list_rows(session: Session, vault: Vault, sitting: Sitting, rows: list[Resu
             **common,
             "serial": serial,
             "name": row.name,
-            "id_type": ID_TYPE_NAMES.get(row.id_type, row.id_type),
+            "id_type": ID_TYPE_NAMES[IdType(row.id_type)],
             "id_number": id_number_of(vault, session.get_one(Candidate, row.candidate_id)),
             "ticket_number": row.ticket_number,
             "theory_score": row.score,

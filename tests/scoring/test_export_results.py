@@ -14,13 +14,14 @@ from scoring.domain.canonical import canonical_json
 from scoring.domain.export_columns import SCORE_LIST_COLUMNS
 from scoring.score_list import write_score_list
 from scoring.services.confirm_results import confirm_results
-from scoring.services.export_results import ExportKind, export_results
+from scoring.services.export_results import ID_TYPE_NAMES, ExportKind, export_results
 from scoring.services.release_results import release_results
 from scoring.services.score_sitting import score_sitting
 from scoring.signatures import is_signed_by
 from server.audit.actions import AuditAction
 from server.audit.models import AuditEntry
 from server.core.errors import Forbidden
+from server.scheduling.domain.id_document import IdType
 from server.scheduling.id_numbers import open_id_number
 from server.scheduling.models import Candidate
 from tests.factories.scoring import ALL_RIGHT, ENDS_AT, a_sat_sitting
@@ -55,7 +56,12 @@ def test_the_list_has_chinese_headers_and_a_line_for_everybody_in_ticket_order(u
     assert lines[0]["exam_date"].value == "2026-05-16"
     assert lines[0]["level"].value == "四级/中级工"
     assert lines[0]["certificate_number"].value is None
+    assert lines[0]["id_type"].value == "居民身份证"
     assert export.file_name.endswith(".xlsx")
+
+
+def test_every_kind_of_document_has_a_name_on_the_list():
+    assert set(ID_TYPE_NAMES) == set(IdType)
 
 
 def test_id_and_ticket_numbers_are_text_and_survive(uow, vault, released, clerk):
