@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from server.adapters.vault import Vault
 from server.core.bus import EventBus
@@ -27,6 +28,8 @@ class Platform:
     node_id: str = field(default_factory=new_id)
     #: set when the process is stopping; background loops wait on it instead of sleeping
     stopping: threading.Event = field(default_factory=threading.Event)
+    #: a folder's own parts that its views and its sockets share, by "<folder>.<thing>"
+    parts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def uow(self) -> UnitOfWork:
