@@ -52,6 +52,13 @@ class RoomChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardChanged(Event):
+    """Something that only the proctors' board shows changed; candidates' pages are not concerned."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSent(Event):
     """A proctor wrote to one attempt, or (None) to the room."""
 
@@ -77,7 +84,7 @@ class AttemptEnded(Event):
 
 EVENT_TYPES: dict[str, type[Event]] = {
     cls.__name__: cls
-    for cls in (AttemptChanged, AnswersRecorded, ClockChanged, RoomChanged, MessageSent, AlarmRaised, AttemptEnded)
+    for cls in (AttemptChanged, AnswersRecorded, ClockChanged, RoomChanged, BoardChanged, MessageSent, AlarmRaised, AttemptEnded)
 }
 
 
