@@ -193,6 +193,12 @@ def _key_problems(content: ItemContent) -> list[ItemProblem]:
                 "ANSWER_NOT_AN_OPTION", "key", "答案指向不存在的选项。", "The key names an option that is not there."
             )
         ]
+    if content.kind is ItemKind.MULTIPLE and len(content.key) < 2:
+        return [
+            ItemProblem(
+                "TOO_FEW_ANSWERS", "key", "多选题至少有两个答案。", "A multiple item has at least two right answers."
+            )
+        ]
     if content.kind is not ItemKind.MULTIPLE and len(content.key) > 1:
         return [
             ItemProblem(

@@ -27,6 +27,7 @@ class ItemAction(StrEnum):
     REVIEW = "review"
     REVIEW_AGAIN = "review2"
     ACCEPT = "accept"
+    TAKE_OVER = "take_over"
     USE = "use"
     SUSPEND = "suspend"
     RESUME = "resume"
@@ -41,6 +42,8 @@ ITEM_TRANSITIONS: dict[tuple[ItemState, ItemAction], ItemState] = {
     (_S.PROOFED, _A.REVIEW): _S.REVIEWED,
     (_S.REVIEWED, _A.REVIEW_AGAIN): _S.REVIEWED_AGAIN,
     (_S.REVIEWED_AGAIN, _A.ACCEPT): _S.ACCEPTED,
+    # a bank that was accepted elsewhere comes in as it is, on the importer's word and signature
+    (_S.DRAFT, _A.TAKE_OVER): _S.ACCEPTED,
     (_S.ACCEPTED, _A.USE): _S.LIVE,
     (_S.LIVE, _A.USE): _S.LIVE,
     # failed at any step: redo (SZ-11 art. 17)
