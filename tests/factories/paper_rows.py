@@ -45,9 +45,11 @@ class PaperWorld:
         )
 
 
-def a_paper_world(database: Database, folder: Path, items_per_point: int = 12) -> PaperWorld:
+def a_paper_world(
+    database: Database, folder: Path, items_per_point: int = 12, vault: Vault | None = None
+) -> PaperWorld:
     """Two ranges of four points each; every point has items of all three kinds."""
-    vault = Vault(bytes(range(32)))
+    vault = vault or Vault(bytes(range(32)))
     uow = UnitOfWork(database, InProcessBus(), ManualClock(START))
     with uow() as work:
         table = SpecTable(
