@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -60,13 +60,12 @@ def swap_lease(session: Session, seen: LeaseState | None, wanted: LeaseState) ->
     if seen is None:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
         insert = dialect.insert(Lease).values(duty=wanted.duty, **values).on_conflict_do_nothing()
-        result = session.execute(insert)
-    else:
-        result = session.execute(
-            update(Lease)
-            .where(Lease.duty == seen.duty, Lease.generation == seen.generation, Lease.expires_at == seen.expires_at)
-            .values(**values)
-            .execution_options(synchronize_session=False)
-        )
-    assert isinstance(result, CursorResult)
-    return result.rowcount == 1
+        return session.execute(insert.returning(Lease.duty)).one_or_none() is not None
+    swap = (
+        update(Lease)
+        .where(Lease.duty == seen.duty, Lease.generation == seen.generation, Lease.expires_at == seen.expires_at)
+        .values(**values)
+        .returning(Lease.duty)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(swap).one_or_none() is not None
