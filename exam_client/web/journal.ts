@@ -206,7 +206,8 @@ export class Journal {
   }
 
   private loseStorage(reason: string): void {
-    this.database = null;
+    // Closed, not left hanging: an open connection would stand in the way of the next page.
+    this.close();
     this.options.onStorageLost?.(reason);
   }
 }

@@ -154,7 +154,7 @@ const zh = {
   noAnswer: "未作答",
 
   submitTitle: "交卷前请确认",
-  submitSection: "{title}：已答 {a} / {m} 题",
+  submitSection: "已答 {a} / {m} 题",
   submitOpen: "还有 {n} 题未答，第一道是第 {k} 题",
   submitGoOpen: "去第 {k} 题",
   submitFlagged: "还有 {n} 题做了标记",
@@ -272,7 +272,7 @@ const en: Record<keyof typeof zh, string> = {
   currentShort: "current",
   localShort: "only on this PC",
   cellName: "Question {n}",
-  eachPoints: "{p} points each",
+  eachPoints: "{p} point(s) each",
   sectionRange: "{title} {a}–{b}",
   previous: "Previous",
   next: "Next",
@@ -347,7 +347,7 @@ const en: Record<keyof typeof zh, string> = {
   noAnswer: "not answered",
 
   submitTitle: "Before you submit",
-  submitSection: "{title}: {a} of {m} answered",
+  submitSection: "{a} of {m} answered",
   submitOpen: "{n} questions are open, the first is number {k}",
   submitGoOpen: "Go to {k}",
   submitFlagged: "{n} questions are flagged",
