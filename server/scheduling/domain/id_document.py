@@ -42,6 +42,8 @@ ID_TYPE_WORDS: dict[str, IdType] = {
 }
 LONGEST = 40
 RESIDENT_DIGITS = 18
+#: The standard itself gives a number of somebody born in 1880 as an example.
+EARLIEST_BIRTH = 1850
 
 
 def canonical_id_number(id_type: IdType, typed: str) -> str:
@@ -80,7 +82,7 @@ def canonical_id_number(id_type: IdType, typed: str) -> str:
         raise InvalidInput(
             "ID_NUMBER_WRONG_DATE", "第 7–14 位不是有效的出生日期。", "Characters 7 to 14 are not a date of birth."
         )
-    if ric.calc_check_digit(number[:17]) != number[17]:
+    if ric.calc_check_digit(number) != number[17]:
         raise InvalidInput(
             "ID_NUMBER_WRONG_CHECK", "末位校验码不符，号码有误。", "The check character does not fit: a typing error."
         )
@@ -99,4 +101,4 @@ def _is_birth_date(digits: str) -> bool:
         born = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return False
-    return born.year >= 1900
+    return born.year >= EARLIEST_BIRTH
