@@ -1,4 +1,4 @@
-"""States of items and papers and the steps between them (SZ-11 art. 13–18)."""
+"""States of items and the steps between them (SZ-11 art. 13–18)."""
 
 from __future__ import annotations
 
@@ -72,12 +72,3 @@ def advance_item(state: ItemState, action: ItemAction) -> ItemState:
         Conflict: `TRANSITION_REFUSED`.
     """
     return advance(ITEM_TRANSITIONS, state, action)
-
-
-class PaperState(StrEnum):
-    """Where a paper stands."""
-
-    ASSEMBLED = "assembled"  # 已组卷
-    CHECKED = "checked"  # 已核验
-    SEALED = "sealed"  # 已封装
-    RETIRED = "retired"  # 作废
