@@ -13,7 +13,7 @@ from server.audit.actions import AuditAction
 from server.audit.log import record
 from server.core.actor import Actor
 from server.core.errors import Forbidden, Gone, MingyuanError
-from server.core.events import RoomChanged
+from server.core.events import BoardChanged
 from server.core.ids import new_id
 from server.delivery.time_keeping import to_ms
 from server.storage.unit_of_work import Work
@@ -63,7 +63,7 @@ def join_act(work: Work, facts: RoomFacts, name: str, actor: Actor, reason: str 
             "第一名监考员的确认已过时限，请两人重新依次确认。",
             "The first proctor's confirmation has lapsed; both confirm again, one after the other.",
         )
-        work.publish(RoomChanged(sitting_id=facts.sitting.id, room_id=facts.room.id, what=f"{name}_lapsed"))
+        work.publish(BoardChanged(sitting_id=facts.sitting.id, room_id=facts.room.id, what=f"{name}_lapsed"))
         return Joined(lapsed[-1], is_second=False, refusal=refusal)
     act = TwoPersonAct(
         id=new_id(),
@@ -80,7 +80,7 @@ def join_act(work: Work, facts: RoomFacts, name: str, actor: Actor, reason: str 
     session.flush()
     detail = {"act": name, "sitting": facts.sitting.id, "two_person_act": act.id}
     record(work, actor, AuditAction.PROCTOR_TWO_PERSON_ACT_BEGUN, f"room:{facts.room.id}", detail, reason)
-    work.publish(RoomChanged(sitting_id=facts.sitting.id, room_id=facts.room.id, what=f"{name}_begun"))
+    work.publish(BoardChanged(sitting_id=facts.sitting.id, room_id=facts.room.id, what=f"{name}_begun"))
     return Joined(act, is_second=False)
 
 

@@ -13,6 +13,7 @@ from server.core.actor import Actor
 from server.core.errors import Conflict
 from server.core.events import AttemptChanged
 from server.core.ids import new_id
+from server.delivery.ledger import lock_attempts
 from server.delivery.time_keeping import to_ms
 from server.storage.unit_of_work import UnitOfWork
 
@@ -67,14 +68,16 @@ def check_identity(
                 checked_at=facts.now,
             )
         )
-        ids = {"sitting_id": sitting_id, "room_id": room_id, "attempt_id": attempt_id}
+        # The candidate's own page tells whether a proctor has looked: the newest check counts.
+        attempt = lock_attempts(work.session, sitting_id, room_id, [attempt_id])[0]
+        attempt.identity_verified_at = facts.now if all(ticks.values()) else None
         is_suspect = not (id_card_ok and person_ok)
         if is_suspect:
             words = "身份证件不符" if person_ok else "人证不符" if id_card_ok else "身份证件和本人均不符"
             raise_incident(work, facts, IncidentKind.IDENTITY_MISMATCH, actor, words, attempt_id=attempt_id, once=True)
         detail = {"pass": pass_number, "ticks": ticks, "sitting": sitting_id}
         record(work, actor, AuditAction.PROCTOR_IDENTITY_CHECKED, f"attempt:{attempt_id}", detail, note)
-        work.publish(AttemptChanged(**ids, what="checked"))
+        work.publish(AttemptChanged(sitting_id=sitting_id, room_id=room_id, attempt_id=attempt_id, what="verified"))
     if is_suspect:
         return CommandDone(
             done=1, words_zh="已记录为身份不符，请报告巡考。", words_en="Recorded as a mismatch: call the inspector."

@@ -20,7 +20,7 @@ from server.audit.actions import AuditAction
 from server.audit.log import record
 from server.core.actor import Actor
 from server.core.errors import Conflict, Forbidden, Gone, InvalidInput
-from server.core.events import RoomChanged
+from server.core.events import BoardChanged
 from server.core.permissions import Role
 from server.storage.unit_of_work import UnitOfWork, Work
 
@@ -175,4 +175,4 @@ def _give_up(uow: UnitOfWork, opening: _Opening, sitting_id: str, room_id: str, 
 def _note_refusal(work: Work, facts: RoomFacts, act: TwoPersonAct, actor: Actor) -> None:
     detail = {"room": facts.room.id, "sitting": facts.sitting.id, "first": act.first_by, "second": actor.id}
     record(work, actor, AuditAction.BANK_PACKAGE_OPENING_REFUSED, f"room:{facts.room.id}", detail)
-    work.publish(RoomChanged(sitting_id=facts.sitting.id, room_id=facts.room.id, what="opening_refused"))
+    work.publish(BoardChanged(sitting_id=facts.sitting.id, room_id=facts.room.id, what="opening_refused"))

@@ -9,7 +9,7 @@ from server.audit.actions import AuditAction
 from server.audit.log import record
 from server.core.actor import Actor
 from server.core.errors import NotFound
-from server.core.events import RoomChanged
+from server.core.events import BoardChanged
 from server.core.state_machine import advance
 from server.storage.unit_of_work import UnitOfWork
 
@@ -32,5 +32,5 @@ def resolve_incident(
         incident.closed_by, incident.closed_at = actor.id, facts.now
         detail = {"incident": incident.id, "kind": incident.kind, "sitting": sitting_id}
         record(work, actor, AuditAction.PROCTOR_INCIDENT_RESOLVED, f"room:{room_id}", detail, action_taken)
-        work.publish(RoomChanged(sitting_id=sitting_id, room_id=room_id, what="incident_resolved"))
+        work.publish(BoardChanged(sitting_id=sitting_id, room_id=room_id, what="incident_resolved"))
     return CommandDone(done=1, words_zh="已处理并记录。", words_en="Resolved and recorded.")
