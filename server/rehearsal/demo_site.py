@@ -1,0 +1,187 @@
+"""Setting up a demonstration: bank, paper, rooms, people, tickets, sealed bags. Services only, no wire yet."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from itembank.models import SpecTable
+from itembank.services.assemble_paper import assemble_paper
+from itembank.services.check_paper import check_paper
+from itembank.services.load_demo_bank import DemoBank, load_demo_bank
+from itembank.services.seal_package import seal_package
+from server.accounts.services.create_account import create_account
+from server.core.actor import SYSTEM
+from server.core.permissions import Role
+from server.delivery.services.prepare_attempts import prepare_attempts
+from server.rehearsal.demo_people import roster_csv
+from server.scheduling.domain.rule_profile import RuleProfile, load_profile
+from server.scheduling.models import AdmissionTicket, Sitting
+from server.scheduling.queries import rooms_of_sitting
+from server.scheduling.services.assign_packages import assign_packages
+from server.scheduling.services.assign_proctors import assign_proctors
+from server.scheduling.services.assign_seats import assign_seats
+from server.scheduling.services.create_centre import create_centre
+from server.scheduling.services.create_room import create_room
+from server.scheduling.services.import_roster import import_roster
+from server.scheduling.services.issue_tickets import IssuedTicket, issue_tickets
+from server.scheduling.services.plan_sitting import plan_sitting
+from server.scheduling.services.publish_sitting import publish_sitting
+from server.webkit.platform import Platform
+
+ROOM_COLUMNS, AISLE_AFTER = 8, 4
+MOST_PER_ROOM = 30
+#: at least one spare workstation for ten candidates
+SPARE_SHARE = 0.1
+FORMS, BACKUPS, SPARE_SCRIPTS = 4, 1, 3
+ROOM_NAMES = ("第一机房", "第二机房", "第三机房", "第四机房", "第五机房", "第六机房", "第七机房", "第八机房", "第九机房", "第十机房")
+PROCTORS = ("周", "林", "吴", "郑", "冯", "陈", "褚", "卫", "蒋", "沈", "韩", "杨", "朱", "秦", "尤", "许", "何", "吕", "施", "张")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """A log-in made for this run; the password exists here and on the screen only."""
+
+    login_name: str
+    display_name: str
+    password: str
+    account_id: str
+    duty: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRoom:
+    """A room of the demonstration with its two proctors and the two secrets of its bag."""
+
+    room_id: str
+    name: str
+    chief: DemoAccount
+    deputy: DemoAccount
+    opening_secrets: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDay:
+    """When the compressed day happens: T, the exam's length, the compressed rule profile."""
+
+    starts_at: datetime
+    duration: timedelta
+    profile: RuleProfile
+
+
+@dataclass
+class DemoSite:
+    """Everything the day needs."""
+
+    bank: DemoBank
+    sitting_id: str
+    day: DemoDay
+    clerk: DemoAccount
+    head: DemoAccount
+    keeper: DemoAccount
+    rooms: list[DemoRoom] = field(default_factory=list)
+    tickets: list[IssuedTicket] = field(default_factory=list)
+
+
+def compressed_day(now: datetime, factor: int, *, before_start: timedelta | None = None) -> DemoDay:
+    """The 90-minute exam of the default profile, `factor` times as fast; T lies far enough ahead to fetch the papers.
+
+    Args:
+        before_start: wall time until T; default: the profile's own reporting time, compressed.
+    """
+    profile = load_profile("default").compressed(factor)
+    duration = timedelta(seconds=round(90 * 60 / factor))
+    return DemoDay(now + (before_start or profile.report_before), duration, profile)
+
+
+def prepare_demo(
+    platform: Platform, candidates: int, make_day: Callable[[], DemoDay], progress: Progress = lambda _: None
+) -> DemoSite:
+    """Set everything up; `make_day` is asked last, so that the start is counted from the moment all is ready."""
+    uow, vault = platform.uow, platform.vault
+    progress("题库 item bank")
+    bank = load_demo_bank(uow, vault, SYSTEM)
+    with uow.read() as session:
+        table = session.get_one(SpecTable, bank.spec_table_id)
+        run = (session.scalar(select(func.count()).select_from(Sitting)) or 0) + 1
+    progress("组卷 papers")
+    paper = assemble_paper(uow, vault, bank.spec_table_id, FORMS, BACKUPS, run, SYSTEM)
+    check_paper(uow, paper.paper_id, SYSTEM, approve=True)
+
+    progress("考点、账号 site and accounts")
+    room_count = max(2, -(-candidates // MOST_PER_ROOM))
+    seated = -(-candidates // room_count)
+    rows = -(-round(seated * (1 + SPARE_SHARE)) // ROOM_COLUMNS)
+    centre = create_centre(uow, f"明远示例考点（第 {run} 次演示）", SYSTEM)
+    suffix = "" if run == 1 else str(run)
+    clerk = _account(platform, f"kaowu{suffix}", "考务员 钱", Role.EXAM_CLERK, "成绩确认")
+    head = _account(platform, f"suozhang{suffix}", "所长 孙", Role.SITE_HEAD, "成绩发布")
+    keeper = _account(platform, f"tiku{suffix}", "题库管理员 李", Role.BANK_KEEPER, "题库")
+    room_ids, chiefs, deputies = [], [], []
+    for number in range(1, room_count + 1):
+        room = create_room(
+            uow, centre.id, ROOM_NAMES[number - 1] if number <= len(ROOM_NAMES) else f"第 {number} 机房", number,
+            rows, ROOM_COLUMNS, SYSTEM, aisles_after=[AISLE_AFTER], spare=rows * ROOM_COLUMNS - seated,
+        )  # fmt: skip
+        room_ids.append(room.id)
+        pair = [PROCTORS[(2 * number - 2 + i) % len(PROCTORS)] for i in range(2)]
+        chiefs.append(_account(platform, f"zhu{number}{_dash(suffix)}", f"主监考 {pair[0]}", Role.PROCTOR, "主监考"))
+        deputies.append(_account(platform, f"fu{number}{_dash(suffix)}", f"副监考 {pair[1]}", Role.PROCTOR, "副监考"))
+
+    progress("场次、名单、座位、准考证 sitting, roster, seats, tickets")
+    day = make_day()
+    sitting = plan_sitting(
+        uow, centre.id, f"示例第 {run} 场", table.occupation_code, table.occupation_name, table.level, day.starts_at,
+        day.duration, room_ids, day.profile, SYSTEM, paper_id=paper.paper_id, is_rehearsal=True,
+    )  # fmt: skip
+    import_roster(uow, vault, sitting.id, "示例名单.csv", roster_csv(candidates, run), SYSTEM)
+    assign_seats(uow, sitting.id, SYSTEM, seed=run)
+    for room_id, chief, deputy in zip(room_ids, chiefs, deputies, strict=True):
+        assign_proctors(uow, sitting.id, room_id, chief.account_id, [deputy.account_id], SYSTEM)
+    tickets = issue_tickets(uow, vault, sitting.id, SYSTEM)
+    publish_sitting(uow, sitting.id, SYSTEM)
+
+    progress("封装试卷 sealing")
+    site = DemoSite(bank, sitting.id, day, clerk, head, keeper, tickets=tickets)
+    names = _names(platform, sitting.id)
+    for room_id, chief, deputy in zip(room_ids, chiefs, deputies, strict=True):
+        sealed = seal_package(
+            uow, vault, platform.paper_store, paper.paper_id, f"{names[room_id]} 正卷", _copies(platform, sitting.id, room_id),
+            is_backup=False, actor=SYSTEM,
+        )  # fmt: skip
+        assign_packages(uow, sitting.id, room_id, sealed.package_id, SYSTEM)
+        site.rooms.append(DemoRoom(room_id, names[room_id], chief, deputy, sealed.opening_secrets))
+    prepare_attempts(uow, sitting.id, SYSTEM)
+    return site
+
+
+def _dash(suffix: str) -> str:
+    return f"-{suffix}" if suffix else ""
+
+
+def _account(platform: Platform, login_name: str, display_name: str, role: Role, duty: str) -> DemoAccount:
+    password = "-".join(secrets.token_hex(2) for _ in range(4))
+    account = create_account(platform.uow, login_name, display_name, [role], password, SYSTEM)
+    return DemoAccount(login_name, display_name, password, account.id, duty)
+
+
+def _names(platform: Platform, sitting_id: str) -> dict[str, str]:
+    with platform.uow.read() as session:
+        return {room.id: room.name for room in rooms_of_sitting(session, sitting_id)}
+
+
+def _copies(platform: Platform, sitting_id: str, room_id: str) -> dict[str, int]:
+    """As many scripts of each form as seats have it, and spares."""
+    with platform.uow.read() as session:
+        rows = session.execute(
+            select(AdmissionTicket.form_label, func.count())
+            .where(AdmissionTicket.sitting_id == sitting_id, AdmissionTicket.room_id == room_id)
+            .group_by(AdmissionTicket.form_label)
+        ).all()
+    return {label: count + SPARE_SCRIPTS for label, count in rows}
