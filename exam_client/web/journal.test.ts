@@ -9,7 +9,7 @@ const OTHER_PAGE = "b".repeat(32);
 const opened: Journal[] = [];
 
 async function open(over: Partial<JournalOptions> = {}): Promise<Journal> {
-  const journal = await Journal.open({ attempt: "attempt-1", pageId: PAGE, serverLastSeq: 0, ...over });
+  const journal = await Journal.open({ attempt: "attempt-1", pageId: PAGE, epoch: 1, serverLastSeq: 0, ...over });
   opened.push(journal);
   return journal;
 }

@@ -14,6 +14,8 @@ export type Standing = Ack["standing"];
 /** An entry as kept. `standing` null: the server has not said what became of it. */
 export interface KeptEntry extends Entry {
   attempt: string;
+  /** the fencing number under which it was made: what another PC did since is not overwritten by it */
+  epoch: number;
   standing: Standing | null;
 }
 
@@ -31,6 +33,7 @@ type Database = IDBPDatabase<Schema>;
 export interface JournalOptions {
   attempt: string;
   pageId: string;
+  epoch: number;
   /** highest seq the server has; numbering goes on above it */
   serverLastSeq: number;
   /** this PC cannot keep a copy any more (private window, full disk): say so, go on from memory */
@@ -104,6 +107,7 @@ export class Journal {
     this.seq += 1;
     const entry: KeptEntry = {
       attempt: this.options.attempt,
+      epoch: this.options.epoch,
       seq: this.seq,
       page_id: this.options.pageId,
       kind,
@@ -123,12 +127,13 @@ export class Journal {
     return this.entries.filter((entry) => entry.standing === null);
   }
 
-  /** The first of the waiting that may be sent now; stops at one still on its way to the disk, so order is kept. */
+  /** The first of the waiting that may be sent now, of one epoch; stops at one still on its way to the disk. */
   sendable(limit: number): KeptEntry[] {
     const batch: KeptEntry[] = [];
     for (const entry of this.entries) {
       if (entry.standing !== null) continue;
       if (batch.length === limit || !this.settled.has(entry)) break;
+      if (batch[0] !== undefined && batch[0].epoch !== entry.epoch) break;
       batch.push(entry);
     }
     return batch;

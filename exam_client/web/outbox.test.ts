@@ -35,7 +35,7 @@ let journal: Journal;
 
 beforeEach(async () => {
   await forgetEverything();
-  journal = await Journal.open({ attempt: "x", pageId: PAGE, serverLastSeq: 0 });
+  journal = await Journal.open({ attempt: "x", pageId: PAGE, epoch: 3, serverLastSeq: 0 });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -43,12 +43,13 @@ afterEach(() => {
 });
 
 function anOutbox(ways: { live?: () => Sender | null; http?: Sender }) {
-  const seen = { contact: [] as boolean[], trouble: [] as (AnswersRecorded | null)[], saved: [] as number[] };
+  const seen = { contact: [] as boolean[], trouble: [] as (AnswersRecorded | null)[], saved: [] as number[], forbidden: 0 };
   const outbox = new Outbox({
-    journal, pageId: PAGE, epoch: () => 3, live: ways.live ?? (() => null), http: ways.http ?? gone, random: () => 0.5,
+    journal, pageId: PAGE, live: ways.live ?? (() => null), http: ways.http ?? gone, random: () => 0.5,
     onAcknowledged: (entries) => seen.saved.push(...entries.map((entry) => entry.seq)),
     onContact: (reached) => seen.contact.push(reached),
     onTrouble: (reply) => seen.trouble.push(reply),
+    onForbidden: () => (seen.forbidden += 1),
   });
   return { outbox, seen };
 }
@@ -201,6 +202,30 @@ describe("the outbox", () => {
     expect(server.seqs).toEqual([1, 3]);
     expect(journal.waiting()).toEqual([]);
     expect(journal.uncounted()).toEqual({ refused: 1 });
+    outbox.stop();
+  });
+
+  it("says under which epoch an entry was made, even when another PC wrote in between", async () => {
+    await answer(2);
+    journal.close();
+    journal = await Journal.open({ attempt: "x", pageId: "b".repeat(32), epoch: 5, serverLastSeq: 9 });
+    await answer(1);
+    const server = new PretendServer();
+    const { outbox } = anOutbox({ http: server.store });
+    outbox.start();
+    await outbox.flush(1000);
+    expect(server.messages.map((message) => [message.epoch, message.entries.map((entry) => entry.seq)])).toEqual([[3, [1, 2]], [5, [10]]]);
+    outbox.stop();
+  });
+
+  it("asks what happened when it may not write, and keeps everything", async () => {
+    await answer(1);
+    vi.useFakeTimers();
+    const { outbox, seen } = anOutbox({ http: () => Promise.resolve({ ...nothing, ok: false, code: "SESSION_MOVED", message_zh: "已转到另一台电脑", message_en: "moved" }) });
+    outbox.start();
+    await vi.advanceTimersByTimeAsync(11_000);
+    expect(seen.forbidden).toBe(3);
+    expect(journal.waiting()).toHaveLength(1);
     outbox.stop();
   });
 

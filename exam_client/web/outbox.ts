@@ -13,15 +13,15 @@ import type { Journal, KeptEntry } from "./journal";
 export const MAX_BATCH = 200;
 /** A refusal of the whole batch that one entry may have caused. */
 const ABOUT_CONTENT = new Set(["FIELD_INVALID", "UNKNOWN_FIELD", "JSON_EXPECTED", "BODY_TOO_LARGE"]);
-/** This page may not write any more, whatever it sends. */
-const REFUSED_PAUSE_MS = 5000;
+/** This page may not write now, whatever it sends: the state says why. */
+const ABOUT_THIS_PAGE = new Set(["SESSION_MOVED", "SESSION_ENDED", "SUBMITTED", "NOT_STARTED", "SUSPENDED", "FORBIDDEN"]);
+const FORBIDDEN_PAUSE_MS = 5000;
 
 export type Sender = (message: RecordAnswers) => Promise<AnswersRecorded>;
 
 export interface OutboxOptions {
   journal: Journal;
   pageId: string;
-  epoch: () => number;
   /** null: the live channel is down now */
   live: () => Sender | null;
   http: Sender;
@@ -29,8 +29,10 @@ export interface OutboxOptions {
   onAcknowledged: (entries: KeptEntry[], serverNow: number) => void;
   /** the server answered at all / nobody answered */
   onContact: (reached: boolean) => void;
-  /** the server said no to everything: its words, or null when it is over */
+  /** the server could not store: its words, or null when it is over */
   onTrouble: (reply: AnswersRecorded | null) => void;
+  /** the server will not take anything from this page */
+  onForbidden: () => void;
   random?: Random;
 }
 
@@ -103,7 +105,7 @@ export class Outbox {
   private async send(batch: KeptEntry[]): Promise<number> {
     let reply: AnswersRecorded;
     try {
-      reply = await this.deliver({ page_id: this.options.pageId, epoch: this.options.epoch(), entries: batch.map(asSent) });
+      reply = await this.deliver({ page_id: this.options.pageId, epoch: batch[0]!.epoch, entries: batch.map(asSent) });
     } catch {
       this.options.onContact(false);
       return this.backOff();
@@ -121,10 +123,13 @@ export class Outbox {
       return 0;
     }
     if (settled.length === batch.length) return 0;
-    if (!reply.ok) this.options.onTrouble(reply);
-    if (reply.retry) return Math.max(reply.retry_after_ms ?? 0, 0) + this.backOff();
     if (ABOUT_CONTENT.has(reply.code ?? "")) return this.singleOut(batch, reply);
-    return reply.ok ? this.backOff() : REFUSED_PAUSE_MS;
+    if (ABOUT_THIS_PAGE.has(reply.code ?? "")) {
+      this.options.onForbidden();
+      return FORBIDDEN_PAUSE_MS;
+    }
+    if (!reply.ok) this.options.onTrouble(reply);
+    return (reply.retry_after_ms ?? 0) + this.backOff();
   }
 
   /** Find the entry the server cannot read, so that its neighbours get through. */

@@ -118,11 +118,14 @@ export const confirm = (step: "identity" | "rules"): Promise<boolean> =>
 
 export const signOut = (): Promise<boolean> =>
   attempt(async () => {
-    await post(`${API}/sign-out`, {});
+    // The next sign-in replaces the session anyway, so an unreachable server does not keep anybody here.
+    await post(`${API}/sign-out`, {}).catch(() => undefined);
     signedOut();
   });
 
 let beginning = false;
+/** monotonic moment from which heartbeats know this page as the writing one */
+let writingSince = Infinity;
 
 /** From the start on: claim writing, open the paper, go on where it was left. Refusals are shown and asked again. */
 export async function begin(): Promise<void> {
@@ -134,6 +137,7 @@ export async function begin(): Promise<void> {
     const askedAt = performance.now();
     const [begun, bytes] = await Promise.all([post<Begun>(`${API}/begin`, { page_id: pageId }), shelf.take(file)]);
     const paper = openPaper(bytes, fromBase64(begun.key), file.aad);
+    writingSince = performance.now();
     setClock(begun.clock, askedAt);
     contactMade();
     page.refusal = null;
@@ -181,6 +185,7 @@ export async function timeIsUp(): Promise<void> {
   page.timeUp = true;
   page.dialog = null;
   await writing.flush(FLUSH_AT_END_MS);
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000));
   while (page.timeUp && page.server?.step === "answering") {
     await refresh();
     if (page.server?.step !== "answering") break;
@@ -278,7 +283,7 @@ const handlers: line.Handlers = {
     for (const message of reply.messages) arrived(message);
     if (!page.server) return;
     page.server.candidate.identity_verified = reply.identity_verified;
-    if (!reply.writing && page.paper) void refresh().then(() => standDown());
+    if (!reply.writing && page.paper && askedAt > writingSince && reply.step === "answering") void refresh().then(() => standDown());
     else if (reply.step !== page.server.step) void refresh();
   },
 };

@@ -22,7 +22,6 @@ export const contact = new Contact();
 
 let journal: Journal | null = null;
 let outbox: Outbox | null = null;
-let epoch = 0;
 let slowTimer: ReturnType<typeof setInterval> | undefined;
 
 const monotonic = (): number => Math.round(performance.now());
@@ -30,15 +29,16 @@ const monotonic = (): number => Math.round(performance.now());
 /** Take up the pen: what is stored and what this PC still holds, then keep sending. */
 export async function takeUp(attempt: string, begun: Omit<Begun, "key">, ways: Ways): Promise<void> {
   await putDown();
-  epoch = begun.epoch;
   journal = await Journal.open({
     attempt,
     pageId,
+    epoch: begun.epoch,
     serverLastSeq: begun.last_seq,
     onStorageLost: () => (page.saving.onDisk = false),
   });
   page.saving.onDisk = journal.onDisk;
-  const { answers, flags } = responsesFrom(begun.responses, journal.waiting());
+  // What this PC made before another one took over is still sent, but a person decides about it.
+  const { answers, flags } = responsesFrom(begun.responses, journal.waiting().filter((entry) => entry.epoch === begun.epoch));
   page.answers = answers;
   page.flags = flags;
   page.struck = await journal.readNote("struck", {});
@@ -47,12 +47,12 @@ export async function takeUp(attempt: string, begun: Omit<Begun, "key">, ways: W
   outbox = new Outbox({
     journal,
     pageId,
-    epoch: () => epoch,
     live: ways.live,
     http: ways.http,
-    onAcknowledged: acknowledged,
+    onAcknowledged: (entries, serverNow) => acknowledged(entries, serverNow, begun.epoch, ways),
     onContact: heard,
-    onTrouble: (reply) => troubled(reply, ways),
+    onTrouble: troubled,
+    onForbidden: ways.onForbidden,
   });
   recount();
   outbox.start();
@@ -131,9 +131,11 @@ function recount(): void {
   page.uncounted = journal?.uncounted() ?? {};
 }
 
-function acknowledged(entries: KeptEntry[], serverNow: number): void {
+function acknowledged(entries: KeptEntry[], serverNow: number, epoch: number, ways: Ways): void {
   if (entries.some((entry) => entry.standing === "counted")) page.saving.savedAt = serverNow;
   recount();
+  // Late, closed or superseded although this page believes to be the writing one: look what happened.
+  if (entries.some((entry) => entry.epoch === epoch && entry.standing !== "counted" && entry.standing !== "refused")) ways.onForbidden();
 }
 
 function heard(reached: boolean): void {
@@ -142,9 +144,8 @@ function heard(reached: boolean): void {
   page.online = reached;
 }
 
-function troubled(reply: AnswersRecorded | null, ways: Ways): void {
+function troubled(reply: AnswersRecorded | null): void {
   page.saving.trouble = reply?.code
     ? { code: reply.code, message_zh: reply.message_zh ?? "", message_en: reply.message_en ?? "" }
     : null;
-  if (reply && !reply.retry) ways.onForbidden();
 }
