@@ -90,12 +90,23 @@ def test_a_broken_file_is_refused_with_its_code(data: Path, tmp_path: Path, text
     assert code in refused.stderr
 
 
-def test_what_the_bank_lacks_is_on_standard_error(data: Path) -> None:
-    refused = _run(data, "assemble", "--spec", "small", "--forms", "40", "--json")
+def test_what_the_bank_lacks_is_on_standard_error(data: Path, tmp_path: Path) -> None:
+    document = {
+        "plan": {"sections": [{"kind": "single", "count": 4, "points_each": 2500}], "minutes": 10},
+        "ranges": [{"path": "A", "name": "基本要求", "weight": 10000}],
+        "points": [{"path": "A/1"}, {"path": "A/2"}],
+        "items": [{"id": "i1", "kind": "single", "point": "A/1"}],
+    }
+    file = tmp_path / "spec.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    refused = _run(data, "assemble", "--spec", str(file), "--json")
     assert refused.exit_code == 1
     refusal = json.loads(refused.stderr)
     assert refusal["code"] == "ASSEMBLY_INFEASIBLE"
-    assert refusal["data"]["lacking"]
+    assert refusal["data"]["lacking"] == [
+        {"kind": "single", "range": "A", "range_name": "基本要求", "importance": "", "lacking": 3}
+    ]
+    assert "基本要求" in refusal["message_zh"]
     assert refused.stdout == ""
 
 
