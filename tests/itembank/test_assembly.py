@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itembank.domain.assembly import Assembly, assemble_forms
+from itembank.domain.annealing import Pool
+from itembank.domain.assembly import Assembly, _by_solver, assemble_forms
 from itembank.domain.blueprint import BankItem, Blueprint, largest_remainder
+from itembank.domain.cells import CellLayout
+from itembank.domain.checker import PaperChecker
+from itembank.domain.paper_form import describe_form, largest_overlap
 from itembank.domain.paper_plan import PaperPlan
 from itembank.domain.spec_table import Importance, SpecPoint, SpecRange
+from itembank.domain.targets import common_target
 from server.core.errors import Conflict, InvalidInput
 from tests.factories.papers import a_bank, a_blueprint, a_plan
 
@@ -213,3 +218,21 @@ def test_every_form_from_a_feasible_bank_passes_the_checker(
     assert len(paper.forms) == forms + 1
     assert paper.report.hard == ()
     assert assemble_forms(blueprint, bank, forms, 1, seed).digest == paper.digest
+
+
+def test_the_solver_makes_sound_forms_where_swaps_would_give_up() -> None:
+    blueprint = a_blueprint(4, a_plan((("single", 30, 100), ("multiple", 5, 200)), max_items_per_point=1))
+    usable = blueprint.usable(a_bank(list(blueprint.points), 700, seed=4))
+    layout = CellLayout(blueprint, usable)
+    target = common_target(usable, blueprint.plan, [1.0] * len(usable), 0)
+    made = _by_solver(Pool(layout), 3, target, np.random.default_rng(1))
+    assert made is not None
+    forms = [
+        describe_form(blueprint, [usable[position] for position in positions], label, is_backup=False)
+        for positions, label in zip(made, "ABC", strict=True)
+    ]
+    checker = PaperChecker(
+        blueprint.plan, blueprint.ranges, blueprint.points, {item.version_id: item for item in usable}
+    )
+    assert checker.check(forms).hard == ()
+    assert largest_overlap(forms) == 0
