@@ -40,8 +40,9 @@ class SeatedAttempt:
 
     @property
     def is_here(self) -> bool:
-        """Signed in at some time."""
-        return self.attempt.signed_in_at is not None
+        """Signed in at some time; whoever was voided without having come did not."""
+        never_came = self.state in {AttemptState.EXPECTED, AttemptState.ABSENT, AttemptState.VOIDED}
+        return self.attempt.signed_in_at is not None or not never_came
 
 
 @dataclass(frozen=True, slots=True)
