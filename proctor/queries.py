@@ -114,7 +114,7 @@ def rooms_of(session: Session, actor: Actor) -> list[RoomDuty]:
                 "state": sitting.state,
             }
         )
-        for sitting, room, duty in session.execute(query).tuples()
+        for sitting, room, duty in session.execute(query)
     ]
 
 

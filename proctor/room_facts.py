@@ -260,7 +260,7 @@ def _superseded(session: Session, attempt_ids: list[str]) -> dict[str, datetime]
         .where(JournalEntry.attempt_id.in_(attempt_ids), JournalEntry.standing == "superseded")
         .group_by(JournalEntry.attempt_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _names(session: Session, facts: RoomFacts) -> dict[str, str]:
@@ -273,7 +273,7 @@ def _names(session: Session, facts: RoomFacts) -> dict[str, str]:
     unknown = [one for one in ids if one and one not in known]
     if unknown:
         known |= dict(
-            session.execute(select(Account.id, Account.display_name).where(Account.id.in_(unknown))).tuples().all()
+            session.execute(select(Account.id, Account.display_name).where(Account.id.in_(unknown))).all()
         )
     return {**known, "system": "系统"}
 

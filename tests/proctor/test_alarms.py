@@ -15,9 +15,7 @@ AMBER, RED = timedelta(seconds=15), timedelta(seconds=30)
 
 
 def signs(count: int, lost: dict[int, float]) -> list[SeatSign]:
-    return [
-        SeatSign(f"s{n}", n, n in lost, START + timedelta(seconds=lost.get(n, 300))) for n in range(1, count + 1)
-    ]
+    return [SeatSign(f"s{n}", n, n in lost, START + timedelta(seconds=lost.get(n, 300))) for n in range(1, count + 1)]
 
 
 def test_half_of_the_room_lost_within_seconds_is_one_alarm() -> None:
