@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -45,14 +45,21 @@ def signed_head_line(signed: HeadSignature) -> str:
     return _line({"type": "signed_head"} | dataclasses.asdict(signed) | {"at": moment_text(signed.at)})
 
 
-def verify_export(path: Path, trusted_keys: frozenset[str] = frozenset()) -> AuditVerdict:
+def verify_export(
+    path: Path, trusted_keys: frozenset[str] = frozenset(), kept_heads: Iterable[HeadSignature] = ()
+) -> AuditVerdict:
     """Judge an exported log. A file without its closing `head` line was cut off: TAIL_CUT.
+
+    Args:
+        kept_heads: signed heads from elsewhere that the file must contain as well.
 
     Raises:
         OSError: the file cannot be read.
     """
     heads, head = read_heads(path)
-    verdict = judge_chain(_entries(path), heads, lambda: head, is_signed_by=is_signed_by, trusted_keys=trusted_keys)
+    verdict = judge_chain(
+        _entries(path), [*heads, *kept_heads], lambda: head, is_signed_by=is_signed_by, trusted_keys=trusted_keys
+    )
     if verdict.ok and head is None:
         return AuditVerdict(ok=False, entries=verdict.entries, first_bad=verdict.entries + 1, problem="TAIL_CUT")
     return verdict

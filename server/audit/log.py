@@ -7,7 +7,7 @@ held, and all writers of entries stand in one line (on PostgreSQL by `FOR UPDATE
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import select
@@ -81,16 +81,19 @@ def lock_head(session: Session) -> AuditHead:
     return head
 
 
-def verify(session: Session, trusted_keys: frozenset[str] = frozenset()) -> AuditVerdict:
+def verify(
+    session: Session, trusted_keys: frozenset[str] = frozenset(), kept_heads: Iterable[HeadSignature] = ()
+) -> AuditVerdict:
     """Judge the stored chain against itself, its head row and all signed heads. Others may go on writing meanwhile.
 
     Args:
         trusted_keys: public keys (hex) whose signed heads are believed; empty: any key that fits its signature.
+        kept_heads: signed heads from elsewhere (an earlier export) that the chain must contain as well.
     """
     reading = ChainReading(session)
     return judge_chain(
         reading.entries(),
-        read_signed_heads(session),
+        [*read_signed_heads(session), *kept_heads],
         reading.head,
         is_signed_by=is_signed_by,
         trusted_keys=trusted_keys,

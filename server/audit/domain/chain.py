@@ -92,19 +92,20 @@ def judge_chain(
         is_signed_by: checks a head's signature with the key it names.
         trusted_keys: when not empty, only heads by these public keys (hex) are believed.
     """
-    signed = {signature.seq: signature for signature in heads}
-    for signature in signed.values():
+    signed: dict[int, set[str]] = {}
+    for signature in heads:
         if trusted_keys and signature.public_key not in trusted_keys:
             return AuditVerdict(ok=False, entries=0, first_bad=signature.seq, problem="KEY_UNKNOWN")
         if not is_signed_by(signature):
             return AuditVerdict(ok=False, entries=0, first_bad=signature.seq, problem="SIGNATURE_WRONG")
+        signed.setdefault(signature.seq, set()).add(signature.hash)
     count, last = 0, FIRST_PREV_HASH
     for entry in entries:
         problem = _problem_of(entry, count + 1, last)
         if problem:
             return AuditVerdict(ok=False, entries=count, first_bad=count + 1, problem=problem)
         count, last = count + 1, entry["hash"]
-        if count in signed and signed[count].hash != last:
+        if signed.get(count, {last}) != {last}:
             return AuditVerdict(ok=False, entries=count, first_bad=count, problem="HEAD_REWRITTEN")
     if any(seq > count for seq in signed):
         return AuditVerdict(ok=False, entries=count, first_bad=count + 1, problem="TAIL_CUT")
