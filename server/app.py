@@ -8,6 +8,7 @@ import socket
 import threading
 from pathlib import Path
 
+import gevent
 from flask import Flask, Response, jsonify
 from flask_socketio import SocketIO
 from gevent import pywsgi
@@ -20,7 +21,7 @@ import proctor.views
 import scoring.views
 import server.accounts.views
 import server.delivery.views
-import server.schema  # noqa: F401 - every table
+import server.schema
 from scoring.worker import ScoringWorker
 from server.adapters.redis_bus import RedisBus, connect
 from server.adapters.throttle import InMemoryThrottle, RedisThrottle, Throttle
@@ -128,7 +129,7 @@ class ExamServer:
         listener.listen(BACKLOG)
         self._listener = pywsgi.WSGIServer(listener, self.flask, log=None, error_log=logging.getLogger("pywsgi"))
         for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: threading.Thread(target=self.stop, daemon=True).start())
+            gevent.signal_handler(name, self.stop)  # runs in a greenlet of its own, where waiting is allowed
         self.start()
         log.info("listening on http://%s:%s", host, port)
         self._listener.serve_forever()

@@ -24,6 +24,9 @@ def serve(
 ) -> None:
     """启动考试服务，Ctrl+C 平稳停止 Start the exam server; Ctrl+C stops it kindly."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for talkative in ("fontTools", "fpdf", "httpx"):
+        # below WARNING they write from real threads, where a cooperative lock of the log must not be waited for
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     settings = load_settings(data)
     try:
         node = ExamServer(build_platform(settings))

@@ -12,8 +12,8 @@ from server.core.clock import Clock
 from server.core.events import AnswersRecorded, AttemptChanged, ClockChanged, Event, MessageSent
 from server.delivery.candidate_state import clock_view, step_of, unseen_messages
 from server.delivery.models import Attempt
-from server.delivery.time_keeping import to_ms
 from server.delivery.sessions import SignedInCandidate
+from server.delivery.time_keeping import to_ms
 from server.delivery.wire import HeartbeatReply
 from server.storage.unit_of_work import UnitOfWork
 

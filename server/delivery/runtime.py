@@ -16,9 +16,9 @@ from server.delivery.heartbeats import Heartbeats
 from server.delivery.journal import BatchResult, Line
 from server.delivery.models import Attempt
 from server.delivery.presence import FLUSH_EVERY_S, Presence, Seen
-from server.delivery.time_keeping import to_ms
 from server.delivery.services.record_answers import AnswerDesk
 from server.delivery.sessions import SignedInCandidate
+from server.delivery.time_keeping import to_ms
 from server.delivery.wire import Heartbeat, HeartbeatReply
 from server.delivery.writer import AnswerWriter, SecondJournal
 from server.storage.unit_of_work import Work

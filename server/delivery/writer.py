@@ -17,12 +17,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gevent
-from gevent import monkey
 from sqlalchemy.exc import OperationalError
 
+from server.adapters.real_thread import in_real_thread
 from server.core.errors import Unavailable
 from server.delivery.journal import BatchResult, JournalStore, Line, Outcome, to_text
 from server.delivery.journal_postgres import PostgresJournal
@@ -30,7 +30,6 @@ from server.delivery.journal_sqlite import SqliteJournal
 from server.storage.database import Database
 
 log = logging.getLogger(__name__)
-Value = TypeVar("Value")
 
 MAX_WAITING_LINES = 10_000
 #: shorter than ping_timeout: the reader of a waiting client cannot answer pings meanwhile
@@ -206,15 +205,14 @@ class AnswerWriter:
             log.exception("a batch of %d lines was refused by the database, going line by line", len(lines))
             result = self._commit_line_by_line(lines)
         if self._second is not None:
-            second = self._second
-            _in_real_thread(lambda: second.append(lines, result))
+            in_real_thread(self._second.append, lines, result)
         return result
 
     def _store_lines(self, lines: Sequence[Line]) -> BatchResult:
         if not self._database.is_sqlite:
             return self._store.commit(lines)  # psycopg gives way to other greenlets while it waits
         with self._database.write_turn:
-            return _in_real_thread(lambda: self._store.commit(lines))
+            return in_real_thread(self._store.commit, lines)
 
     def _commit_line_by_line(self, lines: Sequence[Line]) -> BatchResult:
         """One bad line must not fail its neighbours."""
@@ -231,14 +229,6 @@ class AnswerWriter:
             whole.outcomes.extend(one.outcomes)
             whole.changed.update(one.changed)
         return whole
-
-
-def _in_real_thread(job: Callable[[], Value]) -> Value:
-    """Run blocking work beside the event loop; data in and out only, no locks, no logging (gevent #863)."""
-    if monkey.is_module_patched("threading"):
-        value: Value = gevent.get_hub().threadpool.apply(job)
-        return value
-    return job()
 
 
 def _is_disk_full(error: Any) -> bool:

@@ -13,8 +13,8 @@ from server.core.errors import Conflict
 from server.delivery.domain.journal_rules import find_malformed
 from server.delivery.journal import Line
 from server.delivery.models import Attempt
-from server.delivery.time_keeping import to_ms
 from server.delivery.sessions import SignedInCandidate
+from server.delivery.time_keeping import to_ms
 from server.delivery.wire import Ack, AnswersRecorded, Entry, RecordAnswers
 from server.delivery.writer import AnswerWriter
 from server.scheduling.queries import sitting_profile
