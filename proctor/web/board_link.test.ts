@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { BoardLink } from "./board_link";
 import { aDelta, aSnapshot, aStatus } from "./testing/sample_board";
@@ -48,8 +48,7 @@ describe("keeping the board in step", () => {
     await room.link.setConnected(true);
     room.snapshot = aSnapshot({ version: 9 });
     room.link.receive(aDelta(9));
-    await Promise.resolve();
-    expect(room.reads).toBe(2);
+    await vi.waitFor(() => expect(room.reads).toBe(2));
   });
 
   it("keeps what comes while the snapshot is on its way", async () => {
@@ -61,6 +60,20 @@ describe("keeping the board in step", () => {
     await reading;
     expect(room.link.board?.version).toBe(8);
     expect(room.link.board?.statuses["s2"]?.answered).toBe(77);
+  });
+
+  it("counts by the live line when the snapshot comes from another node", async () => {
+    room.link = new BoardLink({
+      readSnapshot: async () => aSnapshot({ version: 0, server_now_ms: 60_000 }),
+      watch: async () => ({ version: 500 }),
+      now: () => room.clock,
+      onChange: () => undefined,
+      onRefused: () => undefined,
+      isRefusal: () => false,
+    });
+    await room.link.setConnected(true);
+    room.link.receive(aDelta(501, [aStatus(2, { answered: 55 })]));
+    expect(room.link.board?.statuses["s2"]?.answered).toBe(55);
   });
 
   it("polls the snapshot while the socket is down, not more often than every few seconds", async () => {

@@ -58,14 +58,7 @@ export class BoardLink {
   async setConnected(connected: boolean): Promise<void> {
     this.connected = connected;
     this.parts.onChange();
-    if (!connected) return;
-    try {
-      // Watch first, read second: no change falls between the two.
-      await this.parts.watch();
-    } catch (failure) {
-      this.tellRefusal(failure);
-    }
-    await this.read();
+    if (connected) await this.read();
   }
 
   receive(delta: BoardDelta): void {
@@ -88,7 +81,11 @@ export class BoardLink {
     this.reading = true;
     this.lastTryAt = this.parts.now();
     try {
-      const snapshot = await this.parts.readSnapshot();
+      // Watch first, read second: no change falls between the two. Every node counts for itself, and the snapshot may
+      // come from another node than the deltas do: the number that goes on is the one of the live line.
+      const watched = await this.watchedVersion();
+      const read = await this.parts.readSnapshot();
+      const snapshot = watched === null ? read : { ...read, version: watched };
       this.accept(this.withHeld(takeSnapshot(this.board, snapshot)), snapshot.server_now_ms);
     } catch (failure) {
       this.tellRefusal(failure);
@@ -99,6 +96,16 @@ export class BoardLink {
     if (this.readAgain) {
       this.readAgain = false;
       await this.read();
+    }
+  }
+
+  private async watchedVersion(): Promise<number | null> {
+    if (!this.connected) return null;
+    try {
+      return (await this.parts.watch()).version;
+    } catch (failure) {
+      this.tellRefusal(failure);
+      return null;
     }
   }
 
