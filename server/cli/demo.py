@@ -105,17 +105,16 @@ def _let_a_person_in(runner: DemoDayRunner, site: DemoSite, server: ServerProces
     yours, others = site.tickets[0], site.tickets[1:]
     runner.begin(others, patience=timedelta(seconds=8))
     table = Table(title="明远演示 Mingyuan demo", show_lines=True)
-    for title in ("您是 You are", "地址 Address", "登录 Log-in", "密码 Password"):
+    for title in ("您是 You are", "登录 Log-in", "密码 Password"):
         table.add_column(title, overflow="fold")
-    table.add_row(
-        f"考生 {yours.name}（{yours.room_name} {yours.seat_number} 号）", f"{server.base_url}/", yours.number, yours.pin
-    )
+    table.add_row(f"考生 {yours.name}，{yours.room_name} {yours.seat_number} 号", yours.number, yours.pin)
     for room in site.rooms[:2]:
-        board = f"{server.base_url}/board/{site.sitting_id}/{room.room_id}"
         for person, secret in zip((room.chief, room.deputy), room.opening_secrets, strict=True):
-            table.add_row(f"{room.name} {person.display_name}\n启封口令 {secret}", board, person.login_name, person.password)
-    for person, page in ((site.clerk, "results"), (site.head, "results"), (site.keeper, "bank")):
-        table.add_row(f"{person.display_name}（{person.duty}）", f"{server.base_url}/{page}", person.login_name, person.password)
+            who = f"{room.name} {person.duty} {person.display_name}\n启封口令 secret {secret}"
+            table.add_row(who, person.login_name, person.password)
+    for person in (site.clerk, site.head, site.keeper):
+        table.add_row(f"{person.display_name}，{person.duty}", person.login_name, person.password)
+    screen.print(f"考生页 candidate   {server.base_url}/?seat={yours.seat_number}\n工作人员 staff     {server.base_url}/staff")
     screen.print(table)
     screen.print(
         f"开考 {site.day.starts_at.astimezone():%H:%M:%S}，考试 {site.day.duration.total_seconds() / 60:.0f} 分钟。"

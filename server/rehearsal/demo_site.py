@@ -39,7 +39,8 @@ MOST_PER_ROOM = 30
 SPARE_SHARE = 0.1
 FORMS, BACKUPS, SPARE_SCRIPTS = 4, 1, 3
 ROOM_NAMES = ("第一机房", "第二机房", "第三机房", "第四机房", "第五机房", "第六机房", "第七机房", "第八机房", "第九机房", "第十机房")
-PROCTORS = ("周", "林", "吴", "郑", "冯", "陈", "褚", "卫", "蒋", "沈", "韩", "杨", "朱", "秦", "尤", "许", "何", "吕", "施", "张")
+PROCTORS = ("周建平", "林秀兰", "吴志强", "郑晓梅", "冯国华", "陈立新", "蒋文静", "沈大伟", "韩雪松", "杨丽君", "朱永康", "秦海燕",
+            "尤子明", "许红霞", "何正阳", "吕佳慧", "施建军", "张素芬", "孔令辉", "曹雨桐")  # fmt: skip
 
 Progress = Callable[[str], None]
 
@@ -120,9 +121,9 @@ def prepare_demo(
     rows = -(-round(seated * (1 + SPARE_SHARE)) // ROOM_COLUMNS)
     centre = create_centre(uow, f"明远示例考点（第 {run} 次演示）", SYSTEM)
     suffix = "" if run == 1 else str(run)
-    clerk = _account(platform, f"kaowu{suffix}", "考务员 钱", Role.EXAM_CLERK, "成绩确认")
-    head = _account(platform, f"suozhang{suffix}", "所长 孙", Role.SITE_HEAD, "成绩发布")
-    keeper = _account(platform, f"tiku{suffix}", "题库管理员 李", Role.BANK_KEEPER, "题库")
+    clerk = _account(platform, f"kaowu{suffix}", "钱晓芸", Role.EXAM_CLERK, "考务员，确认成绩 confirms results")
+    head = _account(platform, f"suozhang{suffix}", "孙志远", Role.SITE_HEAD, "所长，发布成绩 releases results")
+    keeper = _account(platform, f"tiku{suffix}", "李文博", Role.BANK_KEEPER, "题库管理员 item bank")
     room_ids, chiefs, deputies = [], [], []
     for number in range(1, room_count + 1):
         room = create_room(
@@ -131,8 +132,8 @@ def prepare_demo(
         )  # fmt: skip
         room_ids.append(room.id)
         pair = [PROCTORS[(2 * number - 2 + i) % len(PROCTORS)] for i in range(2)]
-        chiefs.append(_account(platform, f"zhu{number}{_dash(suffix)}", f"主监考 {pair[0]}", Role.PROCTOR, "主监考"))
-        deputies.append(_account(platform, f"fu{number}{_dash(suffix)}", f"副监考 {pair[1]}", Role.PROCTOR, "副监考"))
+        chiefs.append(_account(platform, f"zhu{number}{_dash(suffix)}", pair[0], Role.PROCTOR, "主监考"))
+        deputies.append(_account(platform, f"fu{number}{_dash(suffix)}", pair[1], Role.PROCTOR, "副监考"))
 
     progress("场次、名单、座位、准考证 sitting, roster, seats, tickets")
     day = make_day()
