@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +128,8 @@ def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
     document = load_profile("default").to_document()
     turned = dict(reversed(document.items()))
     assert document_digest(turned) == document_digest(document)
+
+
+def test_every_key_is_documented() -> None:
+    manual = (Path(__file__).parents[3] / "deploy/docs/rule-profiles.md").read_text(encoding="utf-8")
+    assert [rule.key for rule in RULES.values() if f"| `{rule.key}` | {rule.expected} |" not in manual] == []
