@@ -9,13 +9,19 @@ from sqlalchemy.orm import Session
 
 from itembank.domain.paper_plan import PaperPlan
 from itembank.domain.readiness import REQUIRED_ITEMS, Readiness, StockItem, judge_readiness
-from itembank.domain.spec_table import Importance, SpecPoint, SpecRange, SpecTable
+from itembank.domain.spec_table import ITEMS_PER_POINT, Importance, SpecPoint, SpecRange, SpecTable
 from itembank.domain.states import USABLE_STATES
 from itembank.models import Item, ItemVersion, SpecNode
 from itembank.models import SpecTable as SpecTableRow
 
 
-def bank_readiness(session: Session, occupation_code: str, level: int, required: int = REQUIRED_ITEMS) -> Readiness:
+def bank_readiness(
+    session: Session,
+    occupation_code: str,
+    level: int,
+    required: int = REQUIRED_ITEMS,
+    required_per_point: int = ITEMS_PER_POINT,
+) -> Readiness:
     """Judge the accepted items of an occupation and level against its newest spec table."""
     rows = session.execute(
         select(Item.kind, Item.point, ItemVersion.fingerprint, Item.enemy_group)
@@ -27,7 +33,7 @@ def bank_readiness(session: Session, occupation_code: str, level: int, required:
     stock = [StockItem(*row) for row in rows]
     table = newest_spec_table(session, occupation_code, level)
     quotas = PaperPlan.from_document(table.paper_plan).kind_counts if table is not None and table.paper_plan else {}
-    return judge_readiness(stock, table, quotas, required)
+    return judge_readiness(stock, table, quotas, required, required_per_point)
 
 
 def newest_spec_table(session: Session, occupation_code: str, level: int) -> SpecTable | None:

@@ -17,7 +17,7 @@ from itembank.domain.item import ItemContent, ItemKind
 Ref = TypeVar("Ref", bound=Hashable)
 
 #: Punctuation that carries meaning wherever it stands.
-_KEPT = frozenset("%‰&#*@/\\")
+_KEPT = frozenset("%‰&#*@/\\′″")
 #: Punctuation that carries meaning beside a digit: 1.5, 3-5, 1:60.
 _KEPT_IN_NUMBERS = frozenset(".,:-~")
 _SAME = str.maketrans({

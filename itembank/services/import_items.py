@@ -10,20 +10,25 @@ from typing import Any
 from sqlalchemy import select
 
 from itembank.content import fingerprint, open_content
+from itembank.domain.chapter_spec import flat_spec_table
 from itembank.domain.duplicates import key_text
 from itembank.domain.item import ItemContent
 from itembank.domain.states import ItemAction, ItemState
 from itembank.importers.item_reader import ReadItem
-from itembank.importers.report import RowProblem, as_document
+from itembank.importers.report import RowProblem, Severity, as_document
 from itembank.importers.sheets import SheetNote
 from itembank.item_rows import KnownItem, NewItem, add_items, known_items
 from itembank.models import ItemVersion, SpecNode, SpecTable
+from itembank.services.create_spec_table import add_spec_table
 from server.adapters.vault import Vault
 from server.audit.actions import AuditAction
 from server.audit.log import record
 from server.core.actor import Actor
 from server.core.errors import InvalidInput
 from server.storage.unit_of_work import UnitOfWork, Work
+
+#: Rows named in a refusal; the whole list is what a dry run prints.
+REPORTED_ERRORS = 100
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,14 @@ class ImportOutcome:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ChaptersTable:
+    """Wish for a flat spec table made from the chapters of the file."""
+
+    name: str
+    occupation_name: str
+
+
 class _DryRunDone(Exception):
     """Leaves the transaction without a trace."""
 
@@ -78,7 +91,7 @@ def import_items(
     take_over: bool = False,
     strict: bool = False,
     dry_run: bool = False,
-    points: Mapping[str, str] | None = None,
+    chapters_table: ChaptersTable | None = None,
 ) -> ImportOutcome:
     """Store the sound rows and say of every other one why not.
 
@@ -87,7 +100,8 @@ def import_items(
         take_over: the bank was accepted elsewhere: items arrive accepted on the actor's signature, else as drafts.
         strict: store nothing unless every row is sound.
         dry_run: judge everything, the bank's contents included, and store nothing.
-        points: point path by the file's own words for it; else the spec table of the occupation and level is asked.
+        chapters_table: make this flat spec table from the file's chapters (or use it again); else the points of the
+            newest spec table of the occupation and level are asked.
 
     Raises:
         InvalidInput: `ROWS_REJECTED` with `strict`; the report is in `report`.
@@ -95,14 +109,14 @@ def import_items(
     outcome: ImportOutcome | None = None
     try:
         with uow() as work:
-            outcome = _import(work, vault, items, occupation_code, level, source, actor, take_over, points)
-            outcome = replace(outcome, notes=tuple(notes), dry_run=dry_run)
+            outcome = _import(work, vault, items, occupation_code, level, source, actor, take_over, chapters_table)
+            outcome = replace(outcome, notes=(*notes, *outcome.notes), dry_run=dry_run)
             if strict and outcome.rejected:
                 raise InvalidInput(
                     "ROWS_REJECTED",
                     f"{outcome.rejected} 行有错误，整个文件未导入。改正后重试，或去掉 --strict 只导入无误的行。",
                     f"{outcome.rejected} rows are wrong; nothing was imported.",
-                    report=outcome.to_document(),
+                    report=_short_report(outcome),
                 )
             if dry_run:
                 raise _DryRunDone
@@ -121,10 +135,12 @@ def _import(
     source: str,
     actor: Actor,
     take_over: bool,
-    points: Mapping[str, str] | None,
+    chapters_table: ChaptersTable | None,
 ) -> ImportOutcome:
     known = known_items(work.session, occupation_code, level)
-    place = points if points is not None else _point_names(work, occupation_code, level)
+    if chapters_table is not None:
+        _ensure_chapters_table(work, items, occupation_code, level, chapters_table, actor)
+    place = _point_names(work, occupation_code, level)
     sorter = _Sorter(work, vault, known, source)
     fresh: list[NewItem] = []
     for item in items:
@@ -144,6 +160,7 @@ def _import(
             )
         )
     add_items(work, vault, occupation_code, level, fresh)
+    notes = _warn_of_missing_points(items)
     rejected = [item for item in items if item.is_rejected]
     outcome = ImportOutcome(
         read=len(items),
@@ -155,6 +172,7 @@ def _import(
         problems=[each for item in items for each in item.problems],
         state=(ItemState.ACCEPTED if take_over else ItemState.DRAFT).value,
         rejected_by_code=_count_codes(rejected),
+        notes=notes,
     )
     subject = f"bank:{occupation_code}/{level}"
     detail = {"source": source[:80], "read": outcome.read, "stored": outcome.stored, "rejected": outcome.rejected}
@@ -170,13 +188,32 @@ def _import(
     return outcome
 
 
+def _warn_of_missing_points(items: Sequence[ReadItem]) -> tuple[SheetNote, ...]:
+    """On each row without a point; once for the whole file when none has one."""
+    missing = [item for item in items if not item.point and not item.is_rejected]
+    if missing and not any(item.point for item in items):
+        return (
+            SheetNote(
+                "NO_POINTS", "文件没有鉴定点列，组卷前须补填。", "The file names no points; needed before assembly."
+            ),
+        )
+    for item in missing:
+        item.say("NO_POINT", "point")
+    return ()
+
+
+def _short_report(outcome: ImportOutcome) -> dict[str, Any]:
+    errors = [each for each in outcome.problems if each.severity is Severity.ERROR][:REPORTED_ERRORS]
+    return {**outcome.to_document(), "stored": 0, "problems": [as_document(each) for each in errors]}
+
+
 def _count_kinds(items: Iterable[ReadItem]) -> dict[str, int]:
     kinds = Counter(item.content.kind.value for item in items if item.content is not None and not item.is_rejected)
     return {kind: kinds.get(kind, 0) for kind in ("single", "multiple", "true_false")}
 
 
 def _count_codes(rejected: Iterable[ReadItem]) -> dict[str, int]:
-    codes = Counter(next(each.code for each in item.problems if each.severity == "error") for item in rejected)
+    codes = Counter(next(each.code for each in item.problems if each.severity is Severity.ERROR) for item in rejected)
     return dict(sorted(codes.items()))
 
 
@@ -212,6 +249,29 @@ class _Sorter:
         return True
 
 
+def _ensure_chapters_table(
+    work: Work, items: Sequence[ReadItem], occupation_code: str, level: int, wish: ChaptersTable, actor: Actor
+) -> None:
+    if work.session.scalars(select(SpecTable).where(SpecTable.name == wish.name)).first() is not None:
+        return
+    sound = [item for item in items if not item.is_rejected and item.content is not None]
+    chapters = Counter(item.point for item in sound if item.point)
+    if not chapters:
+        raise InvalidInput(
+            "NO_CHAPTERS",
+            "文件没有章节列，无法按章节建立细目表。",
+            "The file has no chapter column to make a spec table from.",
+        )
+    versions = work.session.scalars(
+        select(SpecTable.version).where(SpecTable.occupation_code == occupation_code, SpecTable.level == level)
+    )
+    kinds = frozenset(item.content.kind for item in sound if item.content is not None)
+    table, _ = flat_spec_table(
+        wish.name, occupation_code, wish.occupation_name, level, chapters, kinds, version=max(versions, default=0) + 1
+    )
+    add_spec_table(work, table, actor)
+
+
 def _point_names(work: Work, occupation_code: str, level: int) -> dict[str, str]:
     """Everything that may name a point of the newest spec table: its path, with other separators, its name."""
     table = work.session.scalars(
@@ -238,8 +298,6 @@ def _point_names(work: Work, occupation_code: str, level: int) -> dict[str, str]
 def _place(item: ReadItem, place: Mapping[str, str]) -> None:
     """Put the point's path in place of the file's word for it."""
     if not item.point:
-        if not item.is_rejected:
-            item.say("NO_POINT", "point")
         return
     if not place:
         item.point = item.point[:80]
