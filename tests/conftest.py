@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from server.storage.database import Database
+    from tests.support.live_server import LiveServer
 
 SHARED_DATA = find_shared_data()
 CHROMIUM = chromium.find_chromium()
 
 # Which tools a test needs follows from the fixtures it asks for, so that `-m "not browser"` leaves out the right ones.
-MARK_OF_FIXTURE = {"chromium_path": "browser", "postgres_cluster": "postgres", "redis_process": "redis"}
+MARK_OF_FIXTURE = {
+    "chromium_path": "browser",
+    "postgres_cluster": "postgres",
+    "redis_process": "redis",
+    "live_exam": "live",
+}
 
 hypothesis_settings.register_profile("mingyuan", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("mingyuan")
@@ -190,6 +197,18 @@ def redis_url(redis_process: redis_server.RedisServer) -> str:
     """An empty Redis."""
     redis_process.empty()
     return redis_process.url
+
+
+# --- A real exam ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def live_exam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LiveServer]]:
+    """Starts prepared exams for one module (arguments: `tests.support.live_server.live_server`)."""
+    from tests.support.live_server import live_server
+
+    with ExitStack() as running:
+        yield lambda **day: running.enter_context(live_server(tmp_path_factory.mktemp("exam"), **day))
 
 
 # --- Browser ----------------------------------------------------------------------------------------------------------
