@@ -22,10 +22,12 @@ import scoring.views
 import server.accounts.views
 import server.delivery.views
 import server.schema
+from proctor.worker import RoomKeeper
 from scoring.worker import ScoringWorker
 from server.adapters.redis_bus import RedisBus, connect
 from server.adapters.throttle import InMemoryThrottle, RedisThrottle, Throttle
 from server.adapters.vault import Vault
+from server.audit.services.sign_head import sign_head
 from server.core.bus import EventBus, InProcessBus
 from server.core.clock import Clock, SystemClock
 from server.core.errors import Unavailable
@@ -44,6 +46,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 MAX_BODY = 12 * 1024 * 1024
 MAX_MESSAGE = 64_000
+SIGN_HEAD_EVERY_S = 60.0
 
 
 def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
@@ -82,6 +85,7 @@ class ExamServer:
         self.duty = NodeDuty(platform)
         self.delivery = DeliveryRuntime(platform, throttle, self.duty)
         self.scoring = ScoringWorker(platform, self.duty.holds)
+        self.rooms = RoomKeeper(platform, self.duty.holds)
 
         error_replies.register(self.flask)
         headers.register(self.flask, platform.settings.secure_cookies)
@@ -118,7 +122,9 @@ class ExamServer:
             self.platform.bus.start()
         self.delivery.start(self.background)
         self.scoring.start(self.background)
+        self.rooms.start(self.background)
         self.duty.start(self.background)
+        self.background.every(SIGN_HEAD_EVERY_S, "audit-head", self._sign_head)
 
     def serve(self, host: str, port: int) -> None:
         """Listen until `stop`; a stop signal stops kindly."""
@@ -146,6 +152,10 @@ class ExamServer:
         self.duty.stop()
         if self._listener is not None:
             self._listener.stop(timeout=1)
+
+    def _sign_head(self) -> None:
+        if self.duty.holds():
+            sign_head(self.platform.uow, self.platform.vault, self.platform.node_id)
 
     def _throttle(self) -> Throttle:
         url = self.platform.settings.redis_url.get_secret_value()
