@@ -150,7 +150,7 @@ def _attendance(pdf: _Sheet, facts: Mapping[str, Any]) -> None:
         ("未做五对照", check["unchecked"], False),
         ("迟到入场", facts["late"], True),
         ("提前离场", facts["early"], True),
-        ("强制收卷", facts["collected"], True),
+        ("监考收卷", facts["collected"], True),
     ]
     pdf.grid((24, 156), [(title, _people(people, with_time)) for title, people, with_time in lists], names=(0,))
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from itembank.models import Package, Script
+from itembank.models import Package
 from proctor.domain.states import IncidentKind
 from proctor.models import TwoPersonAct
 from proctor.room_facts import RoomFacts, SeatedAttempt, read_candidates
@@ -156,8 +156,7 @@ class _People:
 def _scripts(session: Session, room: RoomFacts) -> dict[str, Any]:
     package = session.get(Package, room.gates.package_id) if room.gates.package_id else None
     backup = session.get(Package, room.gates.backup_package_id) if room.gates.backup_package_id else None
-    ids = [one.attempt.script_id for one in room.seated if one.attempt.started_at is not None]
-    used = len(session.scalars(select(Script.id).where(Script.id.in_([one for one in ids if one]))).all())
+    used = sum(one.attempt.started_at is not None for one in room.seated)
     received = package.script_count if package else 0
     return {
         "label": package.label if package else "",
