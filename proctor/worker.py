@@ -5,6 +5,7 @@ record is drawn even when the process that should have drawn it died.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -19,6 +20,8 @@ from server.webkit.background import Background
 from server.webkit.platform import Platform
 
 TEND_EVERY_S = 2.0
+#: whoever signed last is drawing it; after this long nobody is any more
+DRAWING_TAKES = timedelta(seconds=60)
 TENDED = [SittingState.ADMITTING.value, SittingState.RUNNING.value]
 
 
@@ -47,12 +50,12 @@ class RoomKeeper:
             drawn = select(RoomRecord.id).where(
                 RoomRecord.sitting_id == SittingRoom.sitting_id, RoomRecord.room_id == SittingRoom.room_id
             )
+            now = uow.clock.now()
             undrawn = session.execute(
                 select(SittingRoom.sitting_id, SittingRoom.room_id).where(
-                    SittingRoom.record_signed_at.is_not(None), ~drawn.exists()
+                    SittingRoom.record_signed_at < now - DRAWING_TAKES, ~drawn.exists()
                 )
             ).all()
-            now = uow.clock.now()
             due = [tuple(key) for key in rooms if needs_tending(read_room(session, *key, now), now)]
         for sitting_id, room_id in due:
             tend_room(uow, sitting_id, room_id)
