@@ -32,6 +32,8 @@ DEFAULT_DIFFICULTY = 3
 #: Fewer filled cells than this is no choice at all.
 _FEWEST_OPTIONS = 2
 _USUAL_OPTIONS = 4
+#: Spellings of true and false that surprise nobody.
+PLAIN_TRUTHS = frozenset("T F √ × 对 错 是 否 正确 错误".split())
 
 
 @dataclass(slots=True)
@@ -191,7 +193,7 @@ def _true_false_key(item: ReadItem) -> frozenset[str]:
     if truth is None:
         item.say("BAD_ANSWER_CODE", "answer", answer)
         return frozenset()
-    if answer != truth:
+    if not fold_truth(chosen) and answer not in PLAIN_TRUTHS:
         item.say("ANSWER_FOLDED", "answer", answer, folded="正确" if truth == "T" else "错误")
     return frozenset(truth)
 

@@ -28,9 +28,6 @@ from server.scheduling.domain.rule_profile import load_profile
 
 app = typer.Typer(help="题库 The item bank.", no_args_is_help=True)
 
-ROWS_REJECTED = 2
-NOT_READY = 3
-
 OccupationOption = Annotated[str, typer.Option("--occupation", help="职业编码 Occupation code, e.g. 6-31-01-03.")]
 LevelOption = Annotated[int, typer.Option("--level", min=1, max=5, help="等级 Level code, 1 (highest) to 5.")]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="文件 The file.")]
