@@ -45,7 +45,9 @@ def write_ticket_pdf(path: Path, tickets: Sequence[IssuedTicket], profile: RuleP
         _draw_ticket(pdf, ticket, rules[ticket.duration_s], top)
         if index % TICKETS_A_PAGE == 0 and index + 1 < len(tickets):
             pdf.set_draw_color(150)
-            pdf.dashed_line(MARGIN_MM, pdf.h / 2, pdf.w - MARGIN_MM, pdf.h / 2)
+            pdf.set_dash_pattern(dash=2, gap=2)
+            pdf.line(MARGIN_MM, pdf.h / 2, pdf.w - MARGIN_MM, pdf.h / 2)
+            pdf.set_dash_pattern()
     _write_private(path, bytes(pdf.output()))
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, select
 
+from server.accounts.models import Account
 from server.accounts.queries import require_account, roles_of
 from server.audit.actions import AuditAction
 from server.audit.log import record
@@ -78,6 +79,8 @@ def seated_in(work: Work, sitting_id: str, room_id: str) -> int:
 
 def _check_people(work: Work, sitting: Sitting, room_id: str, account_ids: Sequence[str]) -> None:
     names = {}
+    # Held until the commit, in one order: the same person must not be taken for two rooms at the same moment.
+    work.session.execute(select(Account.id).where(Account.id.in_(account_ids)).order_by(Account.id).with_for_update())
     for account_id in account_ids:
         account = require_account(work.session, account_id)
         names[account_id] = account.display_name

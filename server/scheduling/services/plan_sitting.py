@@ -66,7 +66,8 @@ def plan_sitting(
             raise InvalidInput(
                 "STARTS_IN_THE_PAST", "开考时间已过，请核对日期。", "The start is in the past. Check the date."
             )
-        if work.session.get(Centre, centre_id) is None:
+        # Held until the commit: two people planning at once must not take the same room or session number.
+        if work.session.get(Centre, centre_id, with_for_update=True) is None:
             raise NotFound("CENTRE_NOT_FOUND", "没有找到这个考点。", "There is no such centre.")
         _check_rooms(work, centre_id, room_ids, starts_at, duration)
         stored = store_rule_profile(work, profile, actor)
