@@ -33,7 +33,7 @@ DEFAULT_DIFFICULTY = 3
 _FEWEST_OPTIONS = 2
 _USUAL_OPTIONS = 4
 #: Spellings of true and false that surprise nobody.
-PLAIN_TRUTHS = frozenset("T F √ × 对 错 是 否 正确 错误".split())
+PLAIN_TRUTHS = frozenset(["T", "F", "√", "×", "对", "错", "是", "否", "正确", "错误"])
 
 
 @dataclass(slots=True)
