@@ -119,7 +119,7 @@ class AttemptMachine(RuleBasedStateMachine):
         self.sweeper_lags = not self.sweeper_lags
         self.sweep()
 
-    @rule(steps=st.integers(1, 30))
+    @rule(steps=st.one_of(st.integers(1, 12), st.integers(60, 150)))
     def wait(self, steps: int) -> None:
         """Time passes; the sweeper ends who is overdue, as soon as a node is there to do it."""
         for _ in range(steps):
@@ -150,6 +150,13 @@ class AttemptMachine(RuleBasedStateMachine):
     def answer(self, page: Page, item: str, value: str) -> Sent:
         self.seq += 1
         return Sent(page, self.seq, item, value)
+
+    @precondition(lambda self: not self.outage)
+    @rule(page=pages, item=st.sampled_from(ITEMS))
+    def receive_in_disorder(self, page: Page, item: str) -> None:
+        first, second = self.answer(page, item, "a"), self.answer(page, item, "b")
+        self.receive(second)
+        self.receive(first)
 
     @precondition(lambda self: not self.outage)
     @rule(sent=on_the_way)
@@ -240,10 +247,10 @@ class AttemptMachine(RuleBasedStateMachine):
         ]
 
     @precondition(lambda self: self.state is AttemptState.ANSWERING and not self.outage)
-    @rule()
-    def submit(self) -> None:
+    @rule(resolve=st.integers(1, 6))
+    def submit(self, resolve: int) -> None:
         clock = self.clock()
-        if may_submit(clock, self.now):
+        if may_submit(clock, self.now) and resolve == 1:  # most people stay
             assert clock.exam_time >= min(POLICY.earliest_submission_after, clock.allotted)
             self.end(AttemptAction.SUBMIT)
 
@@ -258,9 +265,10 @@ class AttemptMachine(RuleBasedStateMachine):
         raise AssertionError("an ended attempt ended again")
 
     @precondition(lambda self: self.state.holds_paper and not self.outage)
-    @rule()
-    def collect(self) -> None:
-        self.end(AttemptAction.COLLECT)
+    @rule(resolve=st.integers(1, 6))
+    def collect(self, resolve: int) -> None:
+        if resolve == 1:  # and are seldom made to go
+            self.end(AttemptAction.COLLECT)
 
     # --- What must hold
 
@@ -301,5 +309,5 @@ class AttemptMachine(RuleBasedStateMachine):
             assert self.worked >= min(POLICY.earliest_submission_after, DURATION + self.granted)
 
 
-AttemptMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+AttemptMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 test_an_attempt_in_any_weather = AttemptMachine.TestCase
