@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -44,7 +45,7 @@ class _Sheet(FPDF):
         self.set_title("考场情况记录表")
         self.set_lang("zh-CN")
         self.set_creation_date(_moment(str(facts["made_at"])))
-        fonts.add_to(self)
+        fonts.add_to(self, json.dumps(facts, ensure_ascii=False))
         self.set_font(FAMILY, size=9.5)
 
     def footer(self) -> None:

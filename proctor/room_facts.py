@@ -272,9 +272,7 @@ def _names(session: Session, facts: RoomFacts) -> dict[str, str]:
     known = {duty.account_id: duty.name for duty in facts.duties}
     unknown = [one for one in ids if one and one not in known]
     if unknown:
-        known |= dict(
-            session.execute(select(Account.id, Account.display_name).where(Account.id.in_(unknown))).all()
-        )
+        known |= dict(session.execute(select(Account.id, Account.display_name).where(Account.id.in_(unknown))).all())
     return {**known, "system": "系统"}
 
 

@@ -70,12 +70,19 @@ class PrintFonts:
 
     fonts: tuple[PrintFont, ...]
 
-    def add_to(self, pdf: FPDF) -> None:
-        """Make `FAMILY` (regular and bold) known to the document, with its fallback per character."""
-        for family, font in zip((FAMILY, _SECOND), self.fonts, strict=False):
+    def add_to(self, pdf: FPDF, text: str | None = None) -> None:
+        """Make `FAMILY` (regular and bold) known to the document, with its fallback per character.
+
+        Args:
+            text: everything that will be printed, when known: the second font is read only if the first lacks a character.
+        """
+        fonts = self.fonts
+        if text is not None and not PrintFonts(fonts[:1]).missing(text):
+            fonts = fonts[:1]
+        for family, font in zip((FAMILY, _SECOND), fonts, strict=False):
             pdf.add_font(family, "", font.regular, collection_font_number=font.face)
             pdf.add_font(family, "B", font.bold, collection_font_number=font.face)
-        if len(self.fonts) > 1:
+        if len(fonts) > 1:
             pdf.set_fallback_fonts([_SECOND], exact_match=False)
 
     def missing(self, text: str) -> list[str]:

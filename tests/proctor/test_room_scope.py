@@ -186,7 +186,8 @@ def test_no_byte_of_an_item_a_key_or_a_full_id_number_reaches_the_board(
     everything = b"".join(bodies).decode("utf-8", "replace")
     for secret in (
         MARKER,
-        "stem",
+        '"stem"',
+        '"options"',
         "option_id",
         '"key": "A',
         "pass_mark",
