@@ -5,13 +5,22 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from itembank.domain.duplicates import identity_text
 from itembank.domain.expression import Value, evaluate, show
-from itembank.domain.item import ItemContent, ItemKind, ItemOption, true_false, validate
+from itembank.domain.generated_item import (
+    GeneratedItem,
+    bare,
+    choice,
+    dice_of,
+    distinct,
+    fault,
+    fill,
+    make_item,
+    numbered,
+)
+from itembank.domain.item import ItemContent, ItemKind, true_false, validate
 from itembank.domain.item_template import (
     CalculationTemplate,
     ClaimsTemplate,
@@ -19,24 +28,10 @@ from itembank.domain.item_template import (
     Template,
     WrittenItem,
 )
-from server.core.errors import InvalidInput
 
 #: Combinations of variables looked at before a template is told to be too narrow.
 SEARCH_LIMIT = 4000
 CHOICES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratedItem:
-    """An item and where it came from. `names`: the numbers of a calculation, for its second proof."""
-
-    ref: str
-    template_id: str
-    point: str
-    difficulty: int
-    enemy_group: str
-    content: ItemContent
-    names: tuple[tuple[str, Value], ...] = ()
 
 
 def generate_items(templates: Iterable[Template]) -> list[GeneratedItem]:
@@ -55,7 +50,7 @@ def generate_items(templates: Iterable[Template]) -> list[GeneratedItem]:
                 continue
             problems = validate(item.content)
             if problems:
-                raise _fault("GENERATED_ITEM_INVALID", template.id, problems[0].message_zh, problems[0].message_en)
+                raise fault("GENERATED_ITEM_INVALID", template.id, problems[0].message_zh, problems[0].message_en)
             seen.add(identity)
             made.append(item)
     return made
@@ -75,7 +70,7 @@ def _generate(template: Template) -> Iterator[GeneratedItem]:
 
 
 def _from_calculation(template: CalculationTemplate) -> Iterator[GeneratedItem]:
-    dice = _dice(template.id)
+    dice = dice_of(template.id)
     made, stated = 0, 0
     wanted = template.count + (template.statement_count if template.statement else 0)
     keys: dict[str, int] = {}
@@ -91,24 +86,24 @@ def _from_calculation(template: CalculationTemplate) -> Iterator[GeneratedItem]:
         shown = {name: show(value, 6) for name, value in names.items()}
         if made < template.count:
             made += 1
-            content = _choice(
+            content = choice(
                 ItemKind.SINGLE,
-                _fill(template.id, template.stem, shown),
+                fill(template.id, template.stem, shown),
                 [_with_unit(answer, template.unit)],
                 [_with_unit(text, template.unit) for text in wrong[: CHOICES - 1]],
                 dice,
-                _fill(template.id, template.explanation, {**shown, "answer": answer}),
+                fill(template.id, template.explanation, {**shown, "answer": answer}),
             )
             number = made
         else:
             stated += 1
             is_right = stated % 2 == 1
             told = answer if is_right else wrong[0]
-            statement = _fill(template.id, template.statement, {**shown, "answer": _with_unit(told, template.unit)})
+            statement = fill(template.id, template.statement, {**shown, "answer": _with_unit(told, template.unit)})
             content = true_false(statement, right=is_right, explanation=f"应为 {_with_unit(answer, template.unit)}。")
             number = template.count + stated
-        yield _item(template, f"{number:02d}", content, tuple(sorted(names.items())))
-    raise _fault(
+        yield make_item(template, f"{number:02d}", content, tuple(sorted(names.items())))
+    raise fault(
         "TEMPLATE_TOO_NARROW",
         template.id,
         f"变量取值太少，只能生成 {made + stated} 道题，需要 {wanted} 道",
@@ -144,7 +139,7 @@ def _proven_key(template: CalculationTemplate, names: dict[str, Value]) -> Value
     key = evaluate(template.key, names)
     proof = evaluate(template.proof, names)
     if show(key, template.decimals) != show(proof, template.decimals):
-        raise _fault(
+        raise fault(
             "KEY_NOT_PROVEN",
             template.id,
             f"答案式得 {show(key, 6)}，验算式得 {show(proof, 6)}（{_told(names)}）",
@@ -176,16 +171,14 @@ def _told(names: dict[str, Value]) -> str:
 
 
 def _from_facts(template: FactsTemplate) -> Iterator[GeneratedItem]:
-    dice = _dice(template.id)
+    dice = dice_of(template.id)
     rows = list(template.rows)
     dice.shuffle(rows)
-    yield from _numbered(
-        template, "s", itertools.islice(_fact_singles(template, rows, dice), template.counts["single"])
-    )
-    yield from _numbered(
+    yield from numbered(template, "s", itertools.islice(_fact_singles(template, rows, dice), template.counts["single"]))
+    yield from numbered(
         template, "t", itertools.islice(_fact_statements(template, rows), template.counts["true_false"])
     )
-    yield from _numbered(
+    yield from numbered(
         template, "m", itertools.islice(_fact_multiples(template, rows, dice), template.counts["multiple"])
     )
 
@@ -201,25 +194,25 @@ def _fact_singles(
             asked, told = (0, 1) if question == template.forward else (1, 0)
             if asked == 1 and sum(other[1] == row[1] for other in rows) > 1:
                 continue  # several subjects share this value: the question would have several answers
-            others = _distinct(other[told] for other in rows if other[1] != row[1])
+            others = distinct(other[told] for other in rows if other[1] != row[1])
             if len(others) < CHOICES - 1:
                 continue
-            yield _choice(
+            yield choice(
                 ItemKind.SINGLE,
-                _fill(template.id, question, {"0": row[0], "1": row[1]}),
+                fill(template.id, question, {"0": row[0], "1": row[1]}),
                 [row[told]],
                 dice.sample(others, CHOICES - 1),
                 dice,
                 _state(template, row[0], row[1]),
             )
     if template.member:
-        for value in _distinct(row[1] for row in rows):
+        for value in distinct(row[1] for row in rows):
             inside, outside = _by_value(rows, value)
             for subject in inside:
                 if len(outside) >= CHOICES - 1:
-                    stem = _fill(template.id, template.member, {"1": value, "kind": "是"})
+                    stem = fill(template.id, template.member, {"1": value, "kind": "是"})
                     wrong = dice.sample(outside, CHOICES - 1)
-                    yield _choice(ItemKind.SINGLE, stem, [subject], wrong, dice, _state(template, subject, value))
+                    yield choice(ItemKind.SINGLE, stem, [subject], wrong, dice, _state(template, subject, value))
 
 
 def _fact_statements(template: FactsTemplate, rows: Sequence[tuple[str, str]]) -> Iterator[ItemContent]:
@@ -239,14 +232,14 @@ def _fact_multiples(
     template: FactsTemplate, rows: Sequence[tuple[str, str]], dice: random.Random
 ) -> Iterator[ItemContent]:
     if template.member:
-        for value in _distinct(row[1] for row in rows):
+        for value in distinct(row[1] for row in rows):
             inside, outside = _by_value(rows, value)
             if len(inside) >= 2 and outside:
                 right = dice.sample(inside, min(len(inside), 3))
                 wrong = dice.sample(outside, min(len(outside), 5 - len(right) if len(right) == 3 else 2))
-                stem = _fill(template.id, template.member, {"1": value, "kind": "有"})
+                stem = fill(template.id, template.member, {"1": value, "kind": "有"})
                 if len(right) + len(wrong) >= CHOICES:
-                    yield _choice(ItemKind.MULTIPLE, stem, right, wrong, dice)
+                    yield choice(ItemKind.MULTIPLE, stem, right, wrong, dice)
     for turn in itertools.count():
         if turn == len(rows):
             return
@@ -255,7 +248,7 @@ def _fact_multiples(
         right = [_state(template, *rows[index]) for index in picked[:right_count]]
         wrong = [_state(template, rows[index][0], _borrowed(rows, index)) for index in picked[right_count:]]
         stem = f"下列关于{template.topic or '上述内容'}的说法中，正确的有（　）。"
-        yield _choice(ItemKind.MULTIPLE, stem, [_bare(text) for text in right], [_bare(text) for text in wrong], dice)
+        yield choice(ItemKind.MULTIPLE, stem, [bare(text) for text in right], [bare(text) for text in wrong], dice)
 
 
 def _borrowed(rows: Sequence[tuple[str, str]], index: int) -> str:
@@ -269,24 +262,24 @@ def _by_value(rows: Sequence[tuple[str, str]], value: str) -> tuple[list[str], l
 
 
 def _state(template: FactsTemplate, subject: str, value: str) -> str:
-    return _fill(template.id, template.statement, {"0": subject, "1": value})
+    return fill(template.id, template.statement, {"0": subject, "1": value})
 
 
 # --- Claims and items by hand -----------------------------------------------------------------------------------------
 
 
 def _from_claims(template: ClaimsTemplate) -> Iterator[GeneratedItem]:
-    dice = _dice(template.id)
+    dice = dice_of(template.id)
     right, wrong = list(template.right), list(template.wrong)
     dice.shuffle(right)
     dice.shuffle(wrong)
-    yield from _numbered(
+    yield from numbered(
         template, "s", itertools.islice(_claim_singles(template, right, wrong, dice), template.counts["single"])
     )
-    yield from _numbered(
+    yield from numbered(
         template, "t", itertools.islice(_claim_statements(template, right, wrong), template.counts["true_false"])
     )
-    yield from _numbered(
+    yield from numbered(
         template, "m", itertools.islice(_claim_multiples(template, right, wrong, dice), template.counts["multiple"])
     )
 
@@ -296,14 +289,14 @@ def _claim_singles(
 ) -> Iterator[ItemContent]:
     for index in range(max(len(right), len(wrong))):
         if index < len(right):
-            chosen = [_bare(claim) for claim, _ in dice.sample(wrong, CHOICES - 1)]
+            chosen = [bare(claim) for claim, _ in dice.sample(wrong, CHOICES - 1)]
             stem = f"下列关于{template.topic}的说法中，正确的是（　）。"
-            yield _choice(ItemKind.SINGLE, stem, [_bare(right[index])], chosen, dice)
+            yield choice(ItemKind.SINGLE, stem, [bare(right[index])], chosen, dice)
         if index < len(wrong):
             claim, correction = wrong[index]
-            chosen = [_bare(each) for each in dice.sample(right, CHOICES - 1)]
+            chosen = [bare(each) for each in dice.sample(right, CHOICES - 1)]
             stem = f"下列关于{template.topic}的说法中，错误的是（　）。"
-            yield _choice(ItemKind.SINGLE, stem, [_bare(claim)], chosen, dice, correction)
+            yield choice(ItemKind.SINGLE, stem, [bare(claim)], chosen, dice, correction)
 
 
 def _claim_statements(
@@ -323,9 +316,9 @@ def _claim_multiples(
 ) -> Iterator[ItemContent]:
     for turn in range(4):
         right_count = min(2 + turn % 2, len(right))
-        good = [_bare(text) for text in (right[turn % len(right) :] + right)[:right_count]]
-        bad = [_bare(claim) for claim, _ in (wrong[turn % len(wrong) :] + wrong)[: CHOICES - right_count]]
-        yield _choice(ItemKind.MULTIPLE, f"下列关于{template.topic}的说法中，正确的有（　）。", good, bad, dice)
+        good = [bare(text) for text in (right[turn % len(right) :] + right)[:right_count]]
+        bad = [bare(claim) for claim, _ in (wrong[turn % len(wrong) :] + wrong)[: CHOICES - right_count]]
+        yield choice(ItemKind.MULTIPLE, f"下列关于{template.topic}的说法中，正确的有（　）。", good, bad, dice)
 
 
 def _from_written(template: WrittenItem) -> GeneratedItem:
@@ -335,79 +328,13 @@ def _from_written(template: WrittenItem) -> GeneratedItem:
         )
     else:
         kind = ItemKind.MULTIPLE if template.is_multiple else ItemKind.SINGLE
-        content = _choice(
+        content = choice(
             kind,
             template.stem,
             template.right,
             template.wrong,
-            _dice(template.id),
+            dice_of(template.id),
             template.explanation,
             template.reference,
         )
-    return _item(template, "", content)
-
-
-# --- Common -----------------------------------------------------------------------------------------------------------
-
-
-def _dice(seed: str) -> random.Random:
-    """Repeatable, not secret: which combination comes first is no secret."""
-    return random.Random(f"mingyuan/{seed}")  # noqa: S311 - repeatable on purpose
-
-
-def _choice(
-    kind: ItemKind,
-    stem: str,
-    right: Sequence[str],
-    wrong: Sequence[str],
-    dice: random.Random,
-    explanation: str = "",
-    reference: str = "",
-) -> ItemContent:
-    texts = [*right, *wrong]
-    dice.shuffle(texts)
-    options = tuple(ItemOption(chr(ord("A") + index), text) for index, text in enumerate(texts))
-    key = frozenset(option.id for option in options if option.text in right)
-    return ItemContent(kind, stem, options, key, explanation, reference)
-
-
-def _numbered(
-    template: FactsTemplate | ClaimsTemplate, letter: str, contents: Iterable[ItemContent]
-) -> Iterator[GeneratedItem]:
-    for number, content in enumerate(contents, start=1):
-        yield _item(template, f"{letter}{number}", content)
-
-
-def _item(
-    template: Template, number: str, content: ItemContent, names: tuple[tuple[str, Value], ...] = ()
-) -> GeneratedItem:
-    is_by_hand = isinstance(template, WrittenItem)
-    return GeneratedItem(
-        ref=template.id if is_by_hand else f"{template.id}#{number}",
-        template_id=template.id,
-        point=template.point,
-        difficulty=template.difficulty,
-        enemy_group=template.enemy_group or ("" if is_by_hand else template.id),
-        content=content,
-        names=names,
-    )
-
-
-def _distinct(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
-
-
-def _bare(statement: str) -> str:
-    return statement.rstrip("。")
-
-
-def _fill(template_id: str, text: str, values: dict[str, Any]) -> str:
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", str(value))
-    if "{" in text:
-        raise _fault("TEMPLATE_INVALID", template_id, f"“{text}”中有未知变量", f"an unknown variable in '{text}'")
-    return text
-
-
-def _fault(code: str, template_id: str, zh: str, en: str) -> InvalidInput:
-    return InvalidInput(code, f"模板“{template_id}”：{zh}。", f"Template '{template_id}': {en}.", template=template_id)
+    return make_item(template, "", content)

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from itembank.domain.item_generation import GeneratedItem, generate_items
+from itembank.domain.generated_item import GeneratedItem
+from itembank.domain.item_generation import generate_items
 from itembank.domain.item_template import Template, read_templates
 from itembank.domain.spec_table import Importance, SpecPoint, SpecRange, SpecTable
 from itembank.importers.limits import check_text_file

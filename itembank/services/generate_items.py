@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from itembank.content import fingerprint
-from itembank.domain.item_generation import GeneratedItem
+from itembank.domain.generated_item import GeneratedItem
 from itembank.domain.item_generation import generate_items as generate_from_templates
 from itembank.domain.item_template import Template
 from itembank.item_rows import NewItem, add_items, known_items

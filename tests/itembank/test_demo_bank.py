@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from itembank.content import open_content
 from itembank.domain.duplicates import find_duplicates, normalise
+from itembank.domain.generated_item import GeneratedItem
 from itembank.domain.item import TRUE, ItemKind, validate
-from itembank.domain.item_generation import GeneratedItem
 from itembank.domain.item_template import CalculationTemplate, ClaimsTemplate, FactsTemplate, WrittenItem
 from itembank.domain.spec_table import find_problems, find_supply_problems
 from itembank.domain.states import ItemState

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itembank.domain.expression import evaluate, show
+from itembank.domain.generated_item import GeneratedItem
 from itembank.domain.item import TRUE, ItemKind, validate
-from itembank.domain.item_generation import GeneratedItem, generate_items
+from itembank.domain.item_generation import generate_items
 from itembank.domain.item_template import read_templates
 from itembank.services.generate_items import generate_items as generate_into_bank
 from server.core.errors import InvalidInput
