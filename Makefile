@@ -78,6 +78,9 @@ format: setup-dev ## puts the Python code in shape
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
+migration: setup-dev ## write a migration from what the models changed (NAME="add a column")
+	$(PY) deploy/build/new_migration.py "$(NAME)"
+
 bench: setup-dev test-tools ## the measured ratios
 	@$(call run_if_there,tests/bench,tests.bench)
 

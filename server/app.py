@@ -34,6 +34,7 @@ from server.core.errors import Unavailable
 from server.core.ids import new_id
 from server.delivery.runtime import DeliveryRuntime
 from server.delivery.socket import CandidateChannel
+from server.migrations import upgrade
 from server.settings import Settings
 from server.storage.database import Database
 from server.takeover.duty import NodeDuty
@@ -60,7 +61,7 @@ def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
     database = Database(settings.effective_database_url)
     if not database.is_sqlite and waiting.wait.__name__ == "wait_c":
         raise Unavailable("SOCKETS_NOT_PATCHED", "启动顺序错误：请用 mingyuan 命令启动。", "Start it with the command mingyuan.")
-    database.create_all()
+    upgrade(database)
     database.check_durability()
     vault = Vault.load_or_create(settings.master_key_file or settings.data / "keys" / "master.key")
     node_id, stopping = new_id(), threading.Event()
