@@ -84,7 +84,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 ROLE_REACH: dict[Role, Reach] = {
-    **{role: Reach.SITE for role in Role},
+    **dict.fromkeys(Role, Reach.SITE),
     Role.PROCTOR: Reach.ROOM,
     Role.CANDIDATE: Reach.ATTEMPT,
 }
