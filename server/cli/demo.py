@@ -40,32 +40,48 @@ DEFAULT_DATA = Path("var/demo")
 def demo(
     data: DataOption = None,
     candidates: Annotated[int, typer.Option(min=2, max=300, help="考生人数 How many candidates.")] = 60,
-    auto: Annotated[bool, typer.Option("--auto", help="不需要人，从头到尾自动进行 Play the day without a person.")] = False,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="不需要人，从头到尾自动进行 Play the day without a person.")
+    ] = False,
     prepare_only: Annotated[bool, typer.Option("--prepare-only", help="只准备数据 Set up the data and stop.")] = False,
     as_json: JsonOption = False,
     host: Annotated[str, typer.Option(help="监听地址 Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="端口，0 为任选 Port; 0 = any free one.")] = -1,
-    crash: Annotated[bool, typer.Option(help="自动演示中途强行终止服务器 Kill the server in mid-exam (with --auto).")] = True,
+    crash: Annotated[
+        bool, typer.Option(help="自动演示中途强行终止服务器 Kill the server in mid-exam (with --auto).")
+    ] = True,
+    nodes: Annotated[
+        int,
+        typer.Option(
+            min=1, max=8, help="考试服务进程数，多于 1 需 PostgreSQL 和 Redis Server processes (with --auto)."
+        ),
+    ] = 1,
 ) -> None:
     """在本机演示完整的一天 A whole exam day on this machine."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     began = time.monotonic()
     platform = open_platform(data or DEFAULT_DATA)
+    if nodes > 1 and (platform.database.is_sqlite or not platform.settings.redis_url.get_secret_value()):
+        raise typer.BadParameter(
+            "多个进程需要 PostgreSQL 和 Redis Several nodes need PostgreSQL and Redis: MINGYUAN_DATABASE_URL, MINGYUAN_REDIS_URL"
+        )
     port = (free_port() if auto else 8600) if port < 0 else (port or free_port())
     if prepare_only:
         site = _prepare(platform, candidates, auto=auto)
         _print(
-            {"items": site.bank.items, "points": site.bank.points, "candidates": len(site.tickets), "spec": "demo"}, as_json
+            {"items": site.bank.items, "points": site.bank.points, "candidates": len(site.tickets), "spec": "demo"},
+            as_json,
         )
         return
     with _receiver(platform) as address:
-        environment = {"MINGYUAN_CERTIFICATION_URL": address}
-        server = ServerProcess(platform.settings.data, host, port, environment)
+        servers = _servers(platform, host, [port, *(free_port() for _ in range(nodes - 1))], address)
+        server = servers[0]
         screen.print("启动考试服务 starting the server …")
-        server.start()
         try:
+            for one in servers:
+                one.start()
             site = _prepare(platform, candidates, auto=auto)
-            runner = DemoDayRunner(platform, site, server, lambda words: screen.print(f"· {words}"))
+            runner = DemoDayRunner(platform, site, servers, lambda words: screen.print(f"· {words}"))
             if auto:
                 report = _play(runner, site, crash=crash)
                 report.wall_s = round(time.monotonic() - began, 1)
@@ -73,7 +89,22 @@ def demo(
             else:
                 _let_a_person_in(runner, site, server)
         finally:
-            server.stop()
+            for one in servers:
+                one.stop()
+
+
+def _servers(platform: Platform, host: str, ports: list[int], certification_url: str) -> list[ServerProcess]:
+    addresses = json.dumps([f"http://127.0.0.1:{port}" for port in ports])
+    several = {"MINGYUAN_NODE_ADDRESSES": addresses, "MINGYUAN_PUBLIC_ORIGINS": addresses} if len(ports) > 1 else {}
+    return [
+        ServerProcess(
+            platform.settings.data,
+            host,
+            port,
+            {"MINGYUAN_NODE_NAME": f"node-{number}", "MINGYUAN_CERTIFICATION_URL": certification_url, **several},
+        )
+        for number, port in enumerate(ports, start=1)
+    ]
 
 
 def _prepare(platform: Platform, candidates: int, *, auto: bool) -> DemoSite:
@@ -114,7 +145,9 @@ def _let_a_person_in(runner: DemoDayRunner, site: DemoSite, server: ServerProces
             table.add_row(who, person.login_name, person.password)
     for person in (site.clerk, site.head, site.keeper):
         table.add_row(f"{person.display_name}，{person.duty}", person.login_name, person.password)
-    screen.print(f"考生页 candidate   {server.base_url}/?seat={yours.seat_number}\n工作人员 staff     {server.base_url}/staff")
+    screen.print(
+        f"考生页 candidate   {server.base_url}/?seat={yours.seat_number}\n工作人员 staff     {server.base_url}/staff"
+    )
     screen.print(table)
     screen.print(
         f"开考 {site.day.starts_at.astimezone():%H:%M:%S}，考试 {site.day.duration.total_seconds() / 60:.0f} 分钟。"

@@ -13,7 +13,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ import httpx
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from server.rehearsal.history import History, Sent
+from server.rehearsal.node_addresses import NodeAddresses
 from server.rehearsal.wire_client import ChannelDown, ChannelRefused, WireClient
 
 log = logging.getLogger(__name__)
@@ -59,13 +60,21 @@ class Observed:
 class SimulatedCandidate:
     """Runs in a thread of its own (a greenlet when patched); `run` returns when the exam is over for this candidate."""
 
-    def __init__(self, base_url: str, plan: Plan, history: History, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        addresses: str | Sequence[str],
+        plan: Plan,
+        history: History,
+        stop: threading.Event,
+        *,
+        begin_with: int = 0,
+    ) -> None:
         self.plan = plan
         self.seen = Observed()
-        self._base_url = base_url
+        self.nodes = NodeAddresses(addresses, begin_with)
         self._history = history
         self._stop = stop
-        self._random = random.Random(plan.seed)
+        self._random = random.Random(plan.seed)  # noqa: S311 - behaviour, not a secret
         self._device = secrets.token_hex(32)
         self._page_id = secrets.token_hex(16)
         self._seq = 0
@@ -75,7 +84,8 @@ class SimulatedCandidate:
         self._channel: WireClient | None = None
         self._lost_at: float | None = None
         self._gap_ms = 0
-        self._http = httpx.Client(base_url=base_url, timeout=HTTP_TIMEOUT_S, headers={"Origin": base_url})
+        self._http = httpx.Client(timeout=HTTP_TIMEOUT_S)
+        self._go_to_node()
 
     def run(self) -> None:
         """The whole exam of one candidate."""
@@ -221,9 +231,10 @@ class SimulatedCandidate:
             self._lost_at = time.monotonic()
         try:
             cookie = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
-            channel = WireClient(self._base_url, "/candidate", cookie, self._hear)
+            channel = WireClient(self.nodes.current, "/candidate", cookie, self._hear)
             channel.connect({"page_id": self._page_id})
         except (ChannelDown, ChannelRefused):
+            self._move_on()
             self._pause(self._random.uniform(0.1, 0.4))
             return None
         if self._lost_at is not None:
@@ -258,6 +269,14 @@ class SimulatedCandidate:
         elif name == "state_changed" and payload["what"] in ("submit", "timeout", "collect"):
             self.seen.step = "ended"
 
+    def _move_on(self) -> None:
+        if self.nodes.move_on():
+            self._go_to_node()
+
+    def _go_to_node(self) -> None:
+        self._http.base_url = self.nodes.current
+        self._http.headers["Origin"] = self.nodes.current
+
     # ── plain requests ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _post_until_done(self, address: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -272,6 +291,7 @@ class SimulatedCandidate:
             response = self._http.post(address, json=body)
             reply: dict[str, Any] = response.json()
         except (httpx.HTTPError, ValueError):
+            self._move_on()
             return None
         if response.status_code >= 400:
             self.seen.refusals.append(str(reply.get("code")))
@@ -282,6 +302,7 @@ class SimulatedCandidate:
             response = self._http.get(address)
             reply: dict[str, Any] = response.json()
         except (httpx.HTTPError, ValueError):
+            self._move_on()
             return None
         return reply if response.status_code == 200 else None
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 
 from server.core.clock import Clock
 from server.rehearsal.demo_site import DemoAccount, DemoDay, DemoRoom
+from server.rehearsal.node_addresses import NodeAddresses
 from server.rehearsal.staff import StaffMember, StaffRefused
 
 log = logging.getLogger(__name__)
@@ -22,10 +25,10 @@ class ProctorPair:
     """Acts when a gate is due. A gate that a person has passed already is left alone."""
 
     def __init__(
-        self, base_url: str, sitting_id: str, room: DemoRoom, day: DemoDay, clock: Clock, stop: threading.Event,
-        *, patience: timedelta = timedelta(0),
+        self, addresses: str | Sequence[str], sitting_id: str, room: DemoRoom, day: DemoDay, clock: Clock, stop: threading.Event,
+        *, patience: timedelta = timedelta(0), begin_with: int = 0,
     ) -> None:  # fmt: skip
-        self._base_url = base_url
+        self._nodes = NodeAddresses(addresses, begin_with)
         self._sitting_id = sitting_id
         self._room = room
         self._day = day
@@ -74,7 +77,11 @@ class ProctorPair:
         ]
         for attempt_id in seated:
             ticks = dict.fromkeys(("name_ok", "ticket_ok", "seat_ok", "id_card_ok", "person_ok"), True)
-            self._do("check-identity", {"attempt_id": attempt_id, "pass_number": CHECK_PASS_AFTER_START, **ticks}, self._room.deputy)
+            self._do(
+                "check-identity",
+                {"attempt_id": attempt_id, "pass_number": CHECK_PASS_AFTER_START, **ticks},
+                self._room.deputy,
+            )
 
     def _when_everybody_is_done(self) -> None:
         open_states = {"signed_in", "waiting", "answering", "suspended"}
@@ -97,20 +104,29 @@ class ProctorPair:
                 log.info("%s: %s was refused: %s", self._room.name, command, refusal)
                 self.failed.append(f"{command}: {refusal.code}")
             except httpx.HTTPError:
+                self._move_on()
                 self._wait(RETRY_S)
                 continue
             return
 
-    def _reading(self, who: DemoAccount) -> dict[str, list[dict[str, str]]]:
+    def _reading(self, who: DemoAccount) -> dict[str, list[dict[str, Any]]]:
         while True:
             try:
                 return self._person(who).board(self._sitting_id, self._room.room_id)
             except (httpx.HTTPError, StaffRefused):
+                self._move_on()
                 self._wait(RETRY_S)
+
+    def _move_on(self) -> None:
+        """To the next node, where everybody signs in again."""
+        if self._nodes.move_on():
+            for person in self._people.values():
+                person.close()
+            self._people.clear()
 
     def _person(self, account: DemoAccount) -> StaffMember:
         if account.login_name not in self._people:
-            self._people[account.login_name] = StaffMember(self._base_url, account.login_name, account.password)
+            self._people[account.login_name] = StaffMember(self._nodes.current, account.login_name, account.password)
         return self._people[account.login_name]
 
     def _at(self, moment: datetime) -> None:

@@ -31,7 +31,18 @@ class ServerProcess:
 
     def __init__(self, data: Path, host: str, port: int, environment: dict[str, str] | None = None) -> None:
         self.base_url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - asked for by the operator
-        self._command = [sys.executable, "-m", "server.entry", "serve", "--data", str(data), "--host", host, "--port", str(port)]
+        self._command = [
+            sys.executable,
+            "-m",
+            "server.entry",
+            "serve",
+            "--data",
+            str(data),
+            "--host",
+            host,
+            "--port",
+            str(port),
+        ]
         self._environment = {**os.environ, "MINGYUAN_DATA": str(data), **(environment or {})}
         self._log = data / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,7 +55,7 @@ class ServerProcess:
         """
         began = time.monotonic()
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=self._environment)
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=self._environment)  # noqa: S603 - ourselves
         while time.monotonic() - began < START_TIMEOUT_S:
             if self._process.poll() is not None:
                 break

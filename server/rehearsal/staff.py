@@ -47,6 +47,11 @@ class StaffMember:
         """The room as it stands."""
         return self.get(f"/api/proctor/board/{sitting_id}/{room_id}")
 
+    @property
+    def cookie(self) -> str:
+        """The session, as a Cookie header."""
+        return "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
+
     def close(self) -> None:
         """Forget the connection; the log-in ends by itself."""
         self._http.close()

@@ -189,7 +189,13 @@ class LiveServer:
         pairs = []
         for room in self.rooms:
             pair = ProctorPair(
-                self.base_url, self.sitting_id, room, self.day, self.platform.clock, self._stop, patience=patience
+                [node.base_url for node in self.nodes],
+                self.sitting_id,
+                room,
+                self.day,
+                self.platform.clock,
+                self._stop,
+                patience=patience,
             )
             pairs.append(pair)
             self._spawn(pair.run)
@@ -198,14 +204,20 @@ class LiveServer:
     # ── simulated candidates ─────────────────────────────────────────────────────────────────────────────────────
 
     def seat(
-        self, count: int, *, pace_s: float, submits: bool = False, base_url: str = "", **others: Any
+        self, count: int, *, pace_s: float, submits: bool = False, addresses: Sequence[str] = ()
     ) -> list[SimulatedCandidate]:
         """The next `count` candidates come and answer one item each `pace_s` seconds until they are done or time is over."""
         seated = []
         for _ in range(count):
             ticket = self.next_ticket()
             plan = Plan(ticket.number, ticket.pin, pace_s=pace_s, submits=submits, seed=self._used)
-            one = SimulatedCandidate(base_url or self.base_url, plan, self.history, self._stop, **others)
+            one = SimulatedCandidate(
+                addresses or [node.base_url for node in self.nodes],
+                plan,
+                self.history,
+                self._stop,
+                begin_with=self._used,
+            )
             seated.append(one)
             self.candidates.append(one)
             self._spawn(one.run)
