@@ -20,8 +20,6 @@ from enum import StrEnum
 class Thresholds:
     """When silence means something."""
 
-    #: A node proves so often that it can write.
-    beat_every: timedelta = timedelta(seconds=0.5)
     #: No beat of any node for longer than this: nobody could accept an answer.
     nodes_silent_after: timedelta = timedelta(seconds=3)
     #: A candidate silent for longer than this was away; the next life sign begins a new presence.

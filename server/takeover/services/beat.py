@@ -12,7 +12,7 @@ from server.takeover.outages import detect_outage
 
 
 def beat(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOLDS) -> Outage | None:
-    """Touch the node's beat, every `limits.beat_every`; returns the outage that this beat ended, if any.
+    """Touch the node's beat; returns the outage that this beat ended, if any.
 
     A beat that comes late because the process was frozen, or because the database was away, ends an outage like a
     restart does. Duties with deadlines (the sweeper) run after a beat has succeeded, in the same loop, never without it:

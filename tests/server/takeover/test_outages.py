@@ -24,8 +24,7 @@ from server.delivery.services.decide_time import decide_time
 from server.delivery.time_keeping import given_back, read_clock, room_clock
 from server.storage.unit_of_work import UnitOfWork
 from server.takeover.domain.outage_rules import NodeCondition
-from server.takeover.models import Node, Outage
-from server.takeover.node_keeper import Duty, NodeKeeper
+from server.takeover.models import Outage
 from server.takeover.queries import awaiting_decision, list_nodes, undecided_time
 from server.takeover.services.beat import beat
 from server.takeover.services.decide_outage import Decision, decide_outage
@@ -371,25 +370,3 @@ def test_the_node_list_tells_the_dead_from_the_stopped(uow: UnitOfWork, clock: M
     with pytest.raises(Conflict, match="NODE_UNKNOWN"):
         beat(uow, "nobody")
     assert alive.outage is None
-
-
-def test_a_duty_runs_on_one_node_and_only_after_a_beat(uow: UnitOfWork, clock: ManualClock) -> None:
-    done: list[str] = []
-    keepers = []
-    for name in ("a", "b"):
-        node = register_node(uow, name=name, address="")
-        duties = [Duty("sweep", SECOND, lambda name=name: done.append(name))]  # type: ignore[misc]
-        keepers.append(NodeKeeper(uow, node.node_id, duties))
-    for _ in range(4):
-        assert all(keeper.tick() for keeper in keepers)
-        clock.advance(timedelta(seconds=0.5))
-    assert done == ["a", "a"]
-    keepers[0].stop()
-    keepers[1].tick()
-    assert done == ["a", "a", "b"]
-    with uow() as work:
-        for node in work.session.scalars(select(Node)):
-            work.session.delete(node)
-    clock.advance(10)
-    assert not keepers[1].tick()
-    assert done == ["a", "a", "b"]
