@@ -34,6 +34,7 @@ from server.core.clock import SystemClock
 from server.core.ids import new_id
 from server.delivery.models import Attempt
 from server.delivery.queries import counted_responses
+from server.migrations import upgrade
 from server.rehearsal.candidate import Plan, SimulatedCandidate
 from server.rehearsal.demo_site import DemoAccount, DemoDay, DemoRoom, DemoSite, prepare_demo
 from server.rehearsal.history import History, Verdict, check
@@ -59,7 +60,7 @@ def open_platform(data: Path, database_url: str = "") -> Platform:
     settings = load_settings(data, **({"database_url": database_url} if database_url else {}))
     settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.effective_database_url)
-    database.create_all()
+    upgrade(database)
     vault = Vault.load_or_create(settings.master_key_file or settings.data / "keys" / "master.key")
     return Platform(settings, SystemClock(), database, InProcessBus(), vault, new_id(), threading.Event())
 
