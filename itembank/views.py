@@ -14,8 +14,12 @@ from server.webkit.pages import page
 from server.webkit.platform import Platform
 
 
-def register(app: Flask, platform: Platform) -> None:
-    """Attach the bank's addresses."""
+def register(app: Flask, platform: Platform, items_required: int, items_per_point: int) -> None:
+    """Attach the bank's addresses.
+
+    Args:
+        items_required, items_per_point: the rule profile's numbers (SZ-11 art. 7).
+    """
 
     @app.get("/bank")
     @public("the empty shell of the bank page")
@@ -33,6 +37,13 @@ def register(app: Flask, platform: Platform) -> None:
     def readiness() -> Response:
         occupation, level = request.args.get("occupation", ""), request.args.get("level", "")
         if not occupation or not level.isdigit():
-            raise InvalidInput("FIELD_INVALID", "请指明职业编码和等级。", "Say which occupation and level.", fields=["occupation", "level"])
+            raise InvalidInput(
+                "FIELD_INVALID",
+                "请指明职业编码和等级。",
+                "Say which occupation and level.",
+                fields=["occupation", "level"],
+            )
         with platform.uow.read() as session:
-            return jsonify(dataclasses.asdict(bank_readiness(session, occupation, int(level))))
+            return jsonify(
+                dataclasses.asdict(bank_readiness(session, occupation, int(level), items_required, items_per_point))
+            )

@@ -35,6 +35,7 @@ from server.core.ids import new_id
 from server.delivery.runtime import DeliveryRuntime
 from server.delivery.socket import CandidateChannel
 from server.migrations import upgrade
+from server.scheduling.domain.rule_profile import load_profile
 from server.settings import Settings
 from server.storage.database import Database
 from server.takeover.duty import NodeDuty
@@ -60,7 +61,9 @@ def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
     clock = clock or SystemClock()
     database = Database(settings.effective_database_url)
     if not database.is_sqlite and waiting.wait.__name__ == "wait_c":
-        raise Unavailable("SOCKETS_NOT_PATCHED", "启动顺序错误：请用 mingyuan 命令启动。", "Start it with the command mingyuan.")
+        raise Unavailable(
+            "SOCKETS_NOT_PATCHED", "启动顺序错误：请用 mingyuan 命令启动。", "Start it with the command mingyuan."
+        )
     upgrade(database)
     database.check_durability()
     vault = Vault.load_or_create(settings.master_key_file or settings.data / "keys" / "master.key")
@@ -92,7 +95,8 @@ class ExamServer:
         headers.register(self.flask, platform.settings.secure_cookies)
         door = server.accounts.views.register(self.flask, platform, throttle)
         server.delivery.views.register(self.flask, platform, self.delivery)
-        itembank.views.register(self.flask, platform)
+        rules = load_profile("default")
+        itembank.views.register(self.flask, platform, rules.items_required, rules.items_per_point)
         proctor.views.register(self.flask, platform)
         scoring.views.register(self.flask, platform)
         self._register_health()
