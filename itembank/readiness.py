@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from itembank.domain.paper_plan import PaperPlan
-from itembank.domain.readiness import REQUIRED_ITEMS, Readiness, StockItem, judge_readiness
-from itembank.domain.spec_table import ITEMS_PER_POINT, Importance, SpecPoint, SpecRange, SpecTable
+from itembank.domain.readiness import Readiness, StockItem, judge_readiness
+from itembank.domain.spec_table import Importance, SpecPoint, SpecRange, SpecTable
 from itembank.domain.states import USABLE_STATES
 from itembank.models import Item, ItemVersion, SpecNode
 from itembank.models import SpecTable as SpecTableRow
@@ -19,8 +19,8 @@ def bank_readiness(
     session: Session,
     occupation_code: str,
     level: int,
-    required: int = REQUIRED_ITEMS,
-    required_per_point: int = ITEMS_PER_POINT,
+    required: int,
+    required_per_point: int,
 ) -> Readiness:
     """Judge the accepted items of an occupation and level against its newest spec table."""
     rows = session.execute(

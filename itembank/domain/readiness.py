@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from itembank.domain.spec_table import FULL_WEIGHT, ITEMS_PER_POINT, SpecTable, is_under
+from itembank.domain.spec_table import FULL_WEIGHT, SpecTable, is_under
 
-REQUIRED_ITEMS = 1200
 #: Two papers may share this part of their items.
 OVERLAP = Fraction(1, 5)
 #: Nobody plans further ahead; the search stops here.
@@ -68,8 +67,8 @@ def judge_readiness(
     items: Iterable[StockItem],
     table: SpecTable | None,
     quotas: Mapping[str, int],
-    required: int = REQUIRED_ITEMS,
-    required_per_point: int = ITEMS_PER_POINT,
+    required: int,
+    required_per_point: int,
 ) -> Readiness:
     """Judge the accepted items of an occupation and level.
 

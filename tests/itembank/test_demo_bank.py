@@ -263,7 +263,7 @@ def test_the_bank_loads_once_quickly_and_signed(database: Database) -> None:
         by_ref = {f"demo:{item.ref}": item.content for item in ITEMS}
         assert open_content(VAULT, version) == by_ref[an_item.source_ref]
         assert verify(session).ok
-        ready = bank_readiness(session, "6-31-01-03", 4)
+        ready = bank_readiness(session, "6-31-01-03", 4, 1200, 4)
     assert ready.ready, ready.lacks
     assert ready.papers_possible >= 6
     assert ready.duplicates == 0

@@ -293,7 +293,7 @@ def test_the_real_bank_of_3300_comes_in_and_a_paper_can_be_made(sqlite_database:
         item.row.number for item in read_items(source.rows) if item.is_rejected
     }
     with sqlite_database.read() as session:
-        found = bank_readiness(session, "4-07-03-01", 3)
+        found = bank_readiness(session, "4-07-03-01", 3, 1200, 4)
     assert found.accepted == outcome.accepted == sum(outcome.by_type.values())
     assert found.ready, found.lacks
     assert len(found.by_point) == 5
@@ -304,7 +304,7 @@ def test_banks_below_1200_are_not_ready(sqlite_database: Database, shared_data: 
     rows = read_items(read_source(shared_data / "banks" / bank / "bank.csv").rows)
     do_import(sqlite_database, rows, take_over=True)
     with sqlite_database.read() as session:
-        found = bank_readiness(session, CODE, 4)
+        found = bank_readiness(session, CODE, 4, 1200, 4)
     assert 0 < found.accepted <= most
     assert "TOO_FEW_ITEMS" in {lack.code for lack in found.lacks}
     assert not found.ready

@@ -55,13 +55,13 @@ def test_more_items_never_mean_fewer_papers(singles: int, judges: int, more: int
 
 def test_duplicates_count_once() -> None:
     items = stock(600, 100)
-    found = judge_readiness([*items, *items[:50]], TABLE, QUOTAS)
+    found = judge_readiness([*items, *items[:50]], TABLE, QUOTAS, 1200, 4)
     assert (found.accepted, found.duplicates, found.ready) == (1400, 50, True)
-    assert judge_readiness(items[:1000] * 2, TABLE, QUOTAS).ready is False
+    assert judge_readiness(items[:1000] * 2, TABLE, QUOTAS, 1200, 4).ready is False
 
 
 def test_what_is_lacking_is_named() -> None:
-    found = judge_readiness(stock(1, 1), TABLE, QUOTAS)
+    found = judge_readiness(stock(1, 1), TABLE, QUOTAS, 1200, 4)
     assert [lack.code for lack in found.lacks] == ["TOO_FEW_ITEMS", "POINTS_SHORT", "NO_PAPER_POSSIBLE"]
     assert [(row.point, row.accepted, row.required) for row in found.by_point] == [("A/001", 2, 4), ("B/001", 2, 4)]
-    assert "NO_SPEC_TABLE" in {lack.code for lack in judge_readiness(stock(1000, 500), None, {}).lacks}
+    assert "NO_SPEC_TABLE" in {lack.code for lack in judge_readiness(stock(1000, 500), None, {}, 1200, 4).lacks}
