@@ -9,9 +9,9 @@ import logging
 import secrets
 from typing import Any
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from server.core import errors
 
@@ -63,6 +63,8 @@ def register(app: Flask) -> None:
     @app.before_request
     def _number_the_request() -> None:
         g.request_id = secrets.token_hex(6)
+        if "\0" in request.path:  # no id of ours holds one, and PostgreSQL cannot even be asked about it
+            raise errors.NotFound
 
     @app.errorhandler(errors.MingyuanError)
     def _refusal(error: errors.MingyuanError) -> tuple[Response, int]:
@@ -81,7 +83,10 @@ def register(app: Flask) -> None:
     def _http(error: HTTPException) -> tuple[Response, int]:
         status = error.code or 500
         code, zh, en = _HTTP_WORDS.get(status, ("HTTP_ERROR", "请求没有被接受。", "The request was not accepted."))
-        return jsonify({"code": code, "message_zh": zh, "message_en": en, "request_id": g.get("request_id", "")}), status
+        response = jsonify({"code": code, "message_zh": zh, "message_en": en, "request_id": g.get("request_id", "")})
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response, status
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> tuple[Response, int]:

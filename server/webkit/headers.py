@@ -11,6 +11,7 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
     "connect-src 'self' ws: wss:; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
+CONTENT_NAMED = ("/static/dist/assets/", "/papers/")
 
 
 def register(app: Flask, secure: bool) -> None:
@@ -26,10 +27,11 @@ def register(app: Flask, secure: bool) -> None:
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if secure:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if request.path.startswith("/static/dist/assets/") or request.path.startswith("/papers/"):
-            headers["Cache-Control"] = "public, max-age=31536000, immutable"  # content-named
-        else:
-            headers.setdefault("Cache-Control", "no-store")
+        # Content-named files never change. That a file is missing may change the next moment, so it is not kept.
+        if request.path.startswith(CONTENT_NAMED) and response.status_code in {200, 206, 304}:
+            headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        elif not request.path.startswith("/static/") or response.status_code >= 400:
+            headers["Cache-Control"] = "no-store"  # over what sending a file set by itself
         return response
 
 

@@ -12,15 +12,23 @@ from server.webkit.error_replies import invalid_fields
 
 Model = TypeVar("Model", bound=BaseModel)
 
+#: Bytes of a JSON body. The largest message we have, a full batch of answers, is a quarter of it; files have their own limit.
+MAX_JSON = 256 * 1024
+
 
 def parse(model: type[Model], data: Any = None) -> Model:
     """The request's JSON body (or `data`) as `model`.
 
     Raises:
         InvalidInput: `JSON_EXPECTED`, `UNKNOWN_FIELD`, `FIELD_INVALID`.
+        RequestEntityTooLarge: more than `MAX_JSON` bytes (`BODY_TOO_LARGE`).
     """
     if data is None:
-        data = request.get_json(silent=True)
+        request.max_content_length = MAX_JSON
+        try:
+            data = request.get_json(silent=True)
+        except RecursionError:  # brackets in brackets without end
+            data = None
     if not isinstance(data, dict):
         raise InvalidInput("JSON_EXPECTED", "请提交 JSON 对象。", "Send a JSON object.")
     try:

@@ -62,7 +62,7 @@ class DirectNamespace(Generic[Visitor]):
         """Answer `message` (payload `model`) with what `handler(sid, visitor, payload)` returns."""
         self.known[message] = model
 
-        def handle(sid: str, data: Any = None) -> dict[str, Any]:
+        def handle(sid: str, data: Any = None, *_more: Any) -> dict[str, Any]:
             try:
                 visitor = self.visitors.get(sid)
                 if visitor is None:
@@ -92,7 +92,9 @@ class DirectNamespace(Generic[Visitor]):
         extra = {"ignore_queue": True} if local else {}
         self.server.emit(message, payload.model_dump(), to=to, namespace=self.name, **extra)
 
-    def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+    def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None, *_more: Any) -> dict[str, Any] | None:
+        if sid in self.visitors:  # not a handshake: a client sent a message of that name
+            return self._unknown("connect", sid)
         try:
             visitor = self.authenticate(sid, environ, auth)
         except MingyuanError as error:
@@ -101,19 +103,28 @@ class DirectNamespace(Generic[Visitor]):
             log.exception("connect to %s failed", self.name)
             raise socketio.exceptions.ConnectionRefusedError("INTERNAL", {"code": "INTERNAL"}) from None
         self.visitors[sid] = visitor
+        return None
 
-    def _disconnect(self, sid: str, *_reason: Any) -> None:
+    def _disconnect(self, sid: str, *_reason: Any) -> dict[str, Any] | None:
+        if self.server.manager.is_connected(sid, self.name):
+            # A message of that name: whoever stays connected stays on the list, or could no longer be shown the door.
+            return self._unknown("disconnect", sid)
         self._buckets.pop(sid, None)
         visitor = self.visitors.pop(sid, None)
         if visitor is not None:
             self.farewell(sid, visitor)
+        return None
 
-    def _unknown(self, event: str, sid: str, *_data: Any) -> dict[str, Any]:
+    def _unknown(self, event: Any, sid: str, *_data: Any) -> dict[str, Any]:
+        try:
+            self._spend(sid)
+        except TooManyRequests as error:
+            return {"ok": False, **error.as_dict()}
         return {
             "ok": False,
             "code": "UNKNOWN_MESSAGE",
             "message_zh": "系统不认识这条消息。",
-            "message_en": f"There is no message '{event[:40]}'.",
+            "message_en": f"There is no message '{str(event)[:40]}'.",
         }
 
     def _spend(self, sid: str) -> None:
