@@ -34,11 +34,12 @@ class Heartbeats:
     def __init__(self, uow: UnitOfWork, clock: Clock) -> None:
         self._uow = uow
         self._clock = clock
-        self._remembered: dict[str, _Remembered] = {}
+        #: attempt → epoch → reply: a page that was moved away may go on asking, and its reply is not its successor's
+        self._remembered: dict[str, dict[int, _Remembered]] = {}
 
     def reply(self, candidate: SignedInCandidate, page_id: str) -> HeartbeatReply:
         """What this candidate's page needs to know now. `writing` False: another page or device has taken over."""
-        remembered = self._remembered.get(candidate.attempt_id)
+        remembered = self._remembered.get(candidate.attempt_id, {}).get(candidate.epoch)
         if remembered is None or not self._still_true(remembered):
             remembered = self._read(candidate)
         reply = remembered.reply
@@ -56,14 +57,15 @@ class Heartbeats:
             return
         attempt_id = getattr(event, "attempt_id", None)
         if attempt_id is not None and isinstance(event, AttemptChanged | ClockChanged | MessageSent):
-            self._remembered.pop(attempt_id, None)
+            self.leave(attempt_id)
             return
         room = (event.sitting_id, event.room_id)
-        for key in [key for key, remembered in self._remembered.items() if remembered.room == room]:
-            del self._remembered[key]
+        concerned = [key for key, pages in self._remembered.items() if any(page.room == room for page in pages.values())]
+        for key in concerned:
+            self.leave(key)
 
     def leave(self, attempt_id: str) -> None:
-        """The candidate disconnected: nothing needs to be remembered."""
+        """The candidate disconnected, or something happened: nothing needs to be remembered."""
         self._remembered.pop(attempt_id, None)
 
     def _still_true(self, remembered: _Remembered) -> bool:
@@ -89,5 +91,5 @@ class Heartbeats:
             remembered = _Remembered(
                 reply, attempt.page_id, self._clock.monotonic(), (attempt.sitting_id, attempt.room_id)
             )
-        self._remembered[candidate.attempt_id] = remembered
+        self._remembered.setdefault(candidate.attempt_id, {})[candidate.epoch] = remembered
         return remembered

@@ -28,6 +28,8 @@ from server.webkit.platform import Platform
 log = logging.getLogger(__name__)
 #: a gap shorter than this is network weather, not an interruption
 GAP_WORTH_TELLING_MS = 2_000
+#: no exam is longer; what a page says is evidence for a person, and must stay a date
+LONGEST_GAP_MS = 24 * 3600 * 1000
 
 
 class OutageEars(Protocol):
@@ -68,9 +70,8 @@ class DeliveryRuntime:
         """A life sign arrived."""
         self.saw(candidate, message.unsent)
         if message.gap_ms >= GAP_WORTH_TELLING_MS:
-            self.ears.report_client_gap(
-                candidate.attempt_id, message.gap_ms, answered_during_gap=message.answered_during_gap
-            )
+            gap_ms = min(message.gap_ms, LONGEST_GAP_MS)
+            self.ears.report_client_gap(candidate.attempt_id, gap_ms, answered_during_gap=message.answered_during_gap)
         return self.heartbeats.reply(candidate, message.page_id)
 
     def saw(self, candidate: SignedInCandidate, unsent: int = 0) -> None:

@@ -58,8 +58,8 @@ class Entry(Wire):
     item: Ref
     #: answer: chosen option refs (empty = cleared); flag: ["1"] or []
     value: Annotated[list[Ref], Field(max_length=12)]
-    client_time_ms: int
-    client_monotonic_ms: int = Field(ge=0)
+    client_time_ms: int = Field(ge=-(2**53), le=2**53)
+    client_monotonic_ms: int = Field(ge=0, le=2**53)
 
 
 class RecordAnswers(Wire):
@@ -78,9 +78,9 @@ class Heartbeat(Wire):
 
     page_id: PageId
     #: entries on this PC that have no acknowledgement yet
-    unsent: int = Field(ge=0)
+    unsent: int = Field(ge=0, le=1_000_000)
     #: longest span (ms, monotonic) this page could not reach the server since the last acknowledged heartbeat
-    gap_ms: int = Field(0, ge=0)
+    gap_ms: int = Field(0, ge=0, le=2**53)
     #: during that gap the candidate went on answering on this PC
     answered_during_gap: bool = False
     position: Ref | None = None
@@ -91,7 +91,7 @@ class Submit(Wire):
 
     page_id: PageId
     #: the page's own count, shown to the candidate; stored as evidence
-    answered: int = Field(ge=0)
+    answered: int = Field(ge=0, le=10_000)
 
 
 class RaiseHand(Wire):

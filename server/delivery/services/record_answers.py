@@ -66,7 +66,9 @@ class AnswerDesk:
             if code is not None:
                 refusals[index] = code
                 continue
-            lines.append(self._line(candidate.attempt_id, message.epoch, entry, received_at, facts.grace))
+            # A log-in writes under its own epoch or an earlier one: naming a later one does not give the pen back.
+            epoch = min(message.epoch, candidate.epoch)
+            lines.append(self._line(candidate.attempt_id, epoch, entry, received_at, facts.grace))
         outcomes = iter(self._writer.record(lines) if lines else ())
         acks = []
         for index, entry in enumerate(message.entries):
