@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, make_response, request
@@ -9,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from server.accounts.models import Account, StaffSession
 from server.accounts.queries import roles_of, session_actor
+from server.accounts.services.look_up_setup_code import look_up_setup_code
 from server.accounts.services.sign_in import sign_in
 from server.accounts.services.sign_out import sign_out
+from server.accounts.services.use_setup_code import use_setup_code
 from server.adapters.throttle import Throttle
 from server.core.actor import Actor
 from server.core.errors import NotSignedIn
@@ -28,6 +31,22 @@ class StaffSignIn(BaseModel):
 
     login_name: str = Field(min_length=1, max_length=80)
     password: str = Field(min_length=1, max_length=256)
+
+
+class SetupCodeTyped(BaseModel):
+    """POST /api/staff/setup-code."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(min_length=1, max_length=80)
+
+
+class SetUp(SetupCodeTyped):
+    """POST /api/staff/setup. The names count for the first account alone."""
+
+    password: str = Field(max_length=4096)
+    login_name: str = Field("", max_length=200)
+    display_name: str = Field("", max_length=200)
 
 
 def cookie_name(*, secure: bool) -> str:
@@ -75,6 +94,27 @@ def register(app: Flask, platform: Platform, throttle: Throttle) -> StaffDoor:
     @public("the empty shell of the staff page")
     def staff_page() -> str:
         return page("server/web/staff/main.ts", "考务 · 明远")
+
+    @app.get("/setup")
+    @public("the empty shell of the page where a set-up code is used")
+    def setup_page() -> str:
+        return page("server/web/staff/main.ts", "账号设置 · 明远")
+
+    @api.post("/setup-code")
+    @public("says what a set-up code is for to whoever holds it; throttled per machine")
+    def setup_code() -> Response:
+        typed = parse(SetupCodeTyped)
+        purpose = look_up_setup_code(platform.uow, typed.code, peer_address(), throttle)
+        return jsonify(dataclasses.asdict(purpose))
+
+    @api.post("/setup")
+    @public("a set-up code of 100 random bits is the key to it; throttled per machine")
+    def set_up() -> Response:
+        chosen = parse(SetUp)
+        account = use_setup_code(
+            platform.uow, chosen.code, chosen.password, chosen.login_name, chosen.display_name, peer_address(), throttle
+        )
+        return jsonify(login_name=account.login_name, display_name=account.display_name, roles=account.roles)
 
     def whoami(actors: list[Actor], csrf_token: str) -> dict[str, Any]:
         first = actors[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from server.accounts.domain.login_name import canonical_login_name
 from server.accounts.domain.password_policy import check_password
@@ -49,7 +51,7 @@ def use_setup_code(
     code_hash = token_hash(canonical_code(code))
     # First without a write, so that guessing costs the database nothing and a weak password does not use up the code.
     with uow.read() as session:
-        found = _check(session.get(SetupCode, code_hash), uow)
+        found = check_setup_code(session, session.get(SetupCode, code_hash), uow.clock.now())
         login_name = (
             require_account(session, found.account_id).login_name
             if found.account_id
@@ -58,7 +60,8 @@ def use_setup_code(
     check_password(password, login_name)
     password_hash = hash_password(password)
     with uow() as work:
-        setup_code = _check(work.session.get(SetupCode, code_hash, with_for_update=True), uow)
+        held = work.session.get(SetupCode, code_hash, with_for_update=True)
+        setup_code = check_setup_code(work.session, held, uow.clock.now())
         setup_code.used_at = work.clock.now()
         account = _account(work, setup_code, login_name, display_name, password_hash)
         actor = dataclasses.replace(SYSTEM, machine=machine)
@@ -68,8 +71,6 @@ def use_setup_code(
 
 def _account(work: Work, setup_code: SetupCode, login_name: str, display_name: str, password_hash: str) -> Account:
     if setup_code.account_id is None:
-        if work.session.scalars(select(Account.id).limit(1)).first():
-            raise setup_done()
         return add_account(work, login_name, display_name, [Role.SYSADMIN], password_hash)
     account = require_account(work.session, setup_code.account_id)
     account.password_hash = password_hash
@@ -77,14 +78,21 @@ def _account(work: Work, setup_code: SetupCode, login_name: str, display_name: s
     return account
 
 
-def _check(setup_code: SetupCode | None, uow: UnitOfWork) -> SetupCode:
+def check_setup_code(session: Session, setup_code: SetupCode | None, now: datetime) -> SetupCode:
+    """The code, when it still serves. A first code has served as soon as there is any account, however it came about.
+
+    Raises:
+        NotSignedIn: `SETUP_CODE_WRONG`.
+        Gone: `SETUP_DONE`, `SETUP_CODE_EXPIRED`.
+    """
     if setup_code is None:
         raise NotSignedIn(
             "SETUP_CODE_WRONG", "设置码不正确，请核对后再试。", "The set-up code is wrong. Check it and try again."
         )
-    if setup_code.used_at is not None:
+    is_first = setup_code.account_id is None
+    if setup_code.used_at is not None or (is_first and session.scalars(select(Account.id).limit(1)).first()):
         raise setup_done()
-    if setup_code.expires_at <= uow.clock.now():
+    if setup_code.expires_at <= now:
         raise Gone(
             "SETUP_CODE_EXPIRED",
             "设置码已过期，请让管理员重新生成。",
