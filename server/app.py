@@ -22,6 +22,7 @@ import scoring.views
 import server.accounts.views
 import server.delivery.views
 import server.schema
+import server.takeover.views
 from proctor.worker import RoomKeeper
 from scoring.worker import ScoringWorker
 from server.adapters.redis_bus import RedisBus, connect
@@ -60,7 +61,7 @@ def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
     settings.data.mkdir(parents=True, exist_ok=True)
     clock = clock or SystemClock()
     database = Database(settings.effective_database_url)
-    if not database.is_sqlite and waiting.wait.__name__ == "wait_c":
+    if not database.is_sqlite and getattr(waiting.wait, "__name__", "") == "wait_c":
         raise Unavailable(
             "SOCKETS_NOT_PATCHED", "启动顺序错误：请用 mingyuan 命令启动。", "Start it with the command mingyuan."
         )
@@ -99,6 +100,7 @@ class ExamServer:
         itembank.views.register(self.flask, platform, rules.items_required, rules.items_per_point)
         proctor.views.register(self.flask, platform)
         scoring.views.register(self.flask, platform)
+        server.takeover.views.register(self.flask, platform)
         self._register_health()
 
         self.socketio = SocketIO(

@@ -36,6 +36,7 @@ def release_seat(
                 cause="pc_swap",
                 reason=reason,
                 actor=actor,
+                since=attempt.last_seen_at,  # a dead PC was silent before anybody noticed
             )
     return CommandDone(
         done=1,
