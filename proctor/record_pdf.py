@@ -124,7 +124,12 @@ def _head(pdf: _Sheet, facts: Mapping[str, Any]) -> None:
             ),
             ("职业", facts["occupation"], "考场", facts["room"]),
             ("等级", facts["level"], "规则", facts["profile"]),
-            ("计划时间", f"{_full(planned['start'])}，{planned['minutes']:g} 分钟", "实际开考", _when(real["start"])),
+            (
+                "计划时间",
+                f"{_full(planned['start'])}，{_length(planned['minutes'] * 60)}",
+                "实际开考",
+                _when(real["start"]),
+            ),
             ("开门入场", _when(facts["gates"]["admission"]), "宣读须知", _when(facts["gates"]["notes"])),
             ("登记缺考", _when(facts["gates"]["absent_listed"]), "实际结束", _when(real["end"])),
         ]

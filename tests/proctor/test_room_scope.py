@@ -216,6 +216,14 @@ class FakeServer:
     in_rooms: dict[str, set[str]] = field(default_factory=dict)
     sent: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    connected: set[str] = field(default_factory=set)
+
+    @property
+    def manager(self) -> FakeServer:
+        return self
+
+    def is_connected(self, sid: str, namespace: str) -> bool:
+        return sid in self.connected
 
     def on(self, name: str, handler: Any, namespace: str) -> None:
         self.handlers[name] = handler
