@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 MAX_ENTRIES_PER_MESSAGE = 200
 Ref = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{2,16}$")]
+#: an option's ref, or "1" for a set flag
+Chosen = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,16}$")]
 PageId = Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{16,32}$")]
 DeviceSecret = Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{64}$")]
 
@@ -57,7 +59,7 @@ class Entry(Wire):
     kind: Literal["answer", "flag"]
     item: Ref
     #: answer: chosen option refs (empty = cleared); flag: ["1"] or []
-    value: Annotated[list[Ref], Field(max_length=12)]
+    value: Annotated[list[Chosen], Field(max_length=12)]
     client_time_ms: int = Field(ge=-(2**53), le=2**53)
     client_monotonic_ms: int = Field(ge=0, le=2**53)
 
