@@ -12,6 +12,7 @@ from itembank.domain.paper_plan import PaperPlan
 from itembank.domain.paper_states import PaperAction, PaperState, advance_paper
 from itembank.domain.targets import ABILITIES
 from itembank.models import Paper, PaperForm
+from server.adapters.real_thread import in_real_thread
 from server.adapters.vault import Vault
 from server.audit.actions import AuditAction
 from server.audit.log import record
@@ -144,7 +145,8 @@ def assemble_paper(
         blueprint = read_blueprint(session, table, plan)
         items = read_usable_items(session, table)
         table_id, table_name, occupation = table.id, table.name, table.occupation_name
-    assembly = assemble_forms(blueprint, items, forms, backups, seed)
+    # Seconds of search, and a server answers candidates meanwhile: off the event loop.
+    assembly = in_real_thread(assemble_forms, blueprint, items, forms, backups, seed)
     paper_id = new_id()
     form_ids = {form.label: new_id() for form in assembly.forms}
     with uow() as work:

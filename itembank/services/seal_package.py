@@ -30,6 +30,7 @@ from itembank.domain.sealing import (
 )
 from itembank.domain.states import USABLE_STATES, ItemState
 from itembank.models import Item, ItemVersion, Package, Paper, PaperForm, Script
+from server.adapters.real_thread import in_real_thread
 from server.adapters.vault import Vault, new_key
 from server.audit.actions import AuditAction
 from server.audit.log import record
@@ -82,8 +83,11 @@ def seal_package(
         session.expunge_all()  # the rows outlive this reading
     package_id, package_key = new_id(), new_key()
     opening_secrets = new_opening_secret(secrets.SystemRandom()), new_opening_secret(secrets.SystemRandom())
-    lock = lock_package_key(package_key, package_id, opening_secrets, secrets.token_bytes(SALT_BYTES), cost)
-    scripts, files = _make_scripts(plan, forms, copies, contents, package_id, package_key)
+    # Slow by design or by size, and a server answers candidates meanwhile: off the event loop.
+    lock = in_real_thread(
+        lock_package_key, package_key, package_id, opening_secrets, secrets.token_bytes(SALT_BYTES), cost
+    )
+    scripts, files = in_real_thread(_make_scripts, plan, forms, copies, contents, package_id, package_key)
     manifest = Manifest(
         package_id=package_id,
         paper_id=paper_id,
@@ -92,7 +96,7 @@ def seal_package(
         is_backup=is_backup,
         scripts=tuple(ManifestEntry(each.serial, each.id, each.form_label, each.file_name) for each in scripts),
     )
-    write_files(paper_store, files)
+    in_real_thread(write_files, paper_store, files)
     try:
         with uow() as work:
             row = find_paper(work.session, paper_id)

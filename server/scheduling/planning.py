@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from server.core.errors import Conflict
 from server.scheduling.domain.states import SittingState
-from server.scheduling.models import Sitting
+from server.scheduling.models import AdmissionTicket, Sitting
 
 #: No sitting lasts longer; bounds the search for those that overlap.
 LONGEST_DAY = timedelta(days=1)
@@ -27,6 +27,20 @@ def require_planned(sitting: Sitting) -> None:
             "场次已经发布，名单、座位和规则不能再改动。",
             "The sitting has been published; roster, seats and rules cannot be changed any more.",
             state=sitting.state,
+        )
+
+
+def require_no_tickets(session: Session, sitting_id: str) -> None:
+    """Refuse changes that would make tickets wrong: they are printed and in people's hands.
+
+    Raises:
+        Conflict: `TICKETS_ISSUED`.
+    """
+    if session.scalars(select(AdmissionTicket.id).where(AdmissionTicket.sitting_id == sitting_id).limit(1)).first():
+        raise Conflict(
+            "TICKETS_ISSUED",
+            "准考证已生成，名单和座位不能再改动。",
+            "Tickets have been issued; roster and seats cannot be changed any more.",
         )
 
 

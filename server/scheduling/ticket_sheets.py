@@ -1,10 +1,12 @@
 """Tickets on paper: one PDF with a ticket a person, and one XLSX list for the office.
 
-Both hold PINs and full ID numbers: they are written with mode 0600 and belong in an envelope, not in a shared folder.
+Both hold PINs and full ID numbers: files are written with mode 0600 and belong in an envelope, not in a shared folder;
+over HTTP they are made in memory and sent once.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from datetime import timedelta, timezone
@@ -26,6 +28,20 @@ LIST_WIDTHS = (18, 9, 14, 22, 22, 24, 18, 14, 6, 6)
 
 
 def write_ticket_pdf(path: Path, tickets: Sequence[IssuedTicket], profile: RuleProfile) -> None:
+    """`draw_ticket_pdf` into a file nobody else may read.
+
+    Raises:
+        Unavailable: `PRINT_FONT_MISSING`.
+    """
+    _write_private(path, draw_ticket_pdf(tickets, profile))
+
+
+def write_ticket_list(path: Path, tickets: Sequence[IssuedTicket]) -> None:
+    """`draw_ticket_list` into a file nobody else may read."""
+    _write_private(path, draw_ticket_list(tickets))
+
+
+def draw_ticket_pdf(tickets: Sequence[IssuedTicket], profile: RuleProfile) -> bytes:
     """Two tickets a page, each with name, ID, number, PIN, occupation, level, time, place and notes (SZ-1 art.10).
 
     Raises:
@@ -48,14 +64,14 @@ def write_ticket_pdf(path: Path, tickets: Sequence[IssuedTicket], profile: RuleP
             pdf.set_dash_pattern(dash=2, gap=2)
             pdf.line(MARGIN_MM, pdf.h / 2, pdf.w - MARGIN_MM, pdf.h / 2)
             pdf.set_dash_pattern()
-    _write_private(path, bytes(pdf.output()))
+    return bytes(pdf.output())
 
 
-def write_ticket_list(path: Path, tickets: Sequence[IssuedTicket]) -> None:
+def draw_ticket_list(tickets: Sequence[IssuedTicket]) -> bytes:
     """One row a ticket in order of ticket number; every cell is text, so that 18 digits survive (checklist E8, E9)."""
-    _write_private(path, b"")
-    as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(path), as_text) as book:
+    as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, as_text) as book:
         sheet = book.add_worksheet("准考证")
         bold, text = book.add_format({"bold": True, "bg_color": "#E8EEF4"}), book.add_format({"num_format": "@"})
         for column, (title, width) in enumerate(zip(LIST_HEADER, LIST_WIDTHS, strict=True)):
@@ -65,6 +81,7 @@ def write_ticket_list(path: Path, tickets: Sequence[IssuedTicket]) -> None:
             for column, cell in enumerate(_list_row(ticket)):
                 sheet.write_string(row, column, cell, text)
         sheet.freeze_panes(1, 0)
+    return file.getvalue()
 
 
 def _list_row(ticket: IssuedTicket) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from server.core.actor import Actor
 from server.core.errors import Conflict
 from server.scheduling.domain.rule_profile import RuleProfile
 from server.scheduling.domain.seat_plan import PlanPerson, PlanSeat, plan_seats
-from server.scheduling.models import AdmissionTicket, Candidate, Registration, Sitting
-from server.scheduling.planning import require_planned
+from server.scheduling.models import Candidate, Registration, Sitting
+from server.scheduling.planning import require_no_tickets, require_planned
 from server.scheduling.queries import require_sitting, rooms_of_sitting, seats_of_room
 from server.storage.unit_of_work import UnitOfWork, Work
 
@@ -48,7 +48,7 @@ def assign_seats(
     with uow() as work:
         sitting = require_sitting(work.session, sitting_id, lock=True)
         require_planned(sitting)
-        _refuse_when_ticketed(work, sitting_id)
+        require_no_tickets(work.session, sitting_id)
         people = [
             PlanPerson(candidate.id, f"{candidate.organisation}/{candidate.class_name}".strip("/"))
             for candidate in work.session.scalars(
@@ -85,14 +85,3 @@ def _usable_seats(work: Work, sitting: Sitting) -> list[list[PlanSeat]]:
         [PlanSeat(seat.id, seat.room_id, seat.row, seat.column) for seat in seats if not seat.is_spare][:most]
         for seats in rooms
     ]
-
-
-def _refuse_when_ticketed(work: Work, sitting_id: str) -> None:
-    if work.session.scalars(
-        select(AdmissionTicket.id).where(AdmissionTicket.sitting_id == sitting_id).limit(1)
-    ).first():
-        raise Conflict(
-            "TICKETS_ISSUED",
-            "准考证已生成，座位不能再重排。",
-            "Tickets have been issued; seats cannot be planned again.",
-        )

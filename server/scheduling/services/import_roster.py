@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.adapters.real_thread import in_real_thread
 from server.adapters.table_files import read_table_file
 from server.adapters.vault import Vault
 from server.audit.actions import AuditAction
@@ -20,7 +21,7 @@ from server.scheduling.domain.roster import Roster, RosterLine, RosterProblem, p
 from server.scheduling.id_numbers import id_number_hash, seal_id_number
 from server.scheduling.models import Candidate, ImportBatch, Registration, Sitting
 from server.scheduling.pinyin import searchable_pinyin
-from server.scheduling.planning import require_planned
+from server.scheduling.planning import require_no_tickets, require_planned
 from server.scheduling.queries import require_sitting
 from server.storage.unit_of_work import UnitOfWork
 
@@ -60,22 +61,25 @@ def import_roster(
     data: bytes,
     actor: Actor,
     accept_good: bool = False,
+    check_only: bool = False,
 ) -> RosterReport:
     """Register everybody on the roster; all rows or none, unless the good ones were accepted (checklist E11).
 
     Args:
         data: bytes of an XLSX or CSV file.
         accept_good: store the rows without problems although there are others.
+        check_only: report what would happen and store nothing.
 
     Raises:
         NotFound: `SITTING_NOT_FOUND`.
-        Conflict: `SITTING_NOT_PLANNED`.
+        Conflict: `SITTING_NOT_PLANNED`, `TICKETS_ISSUED`.
         TooLarge, InvalidInput: the file as a whole cannot be read (`FILE_…`, `ROSTER_…`).
     """
-    roster = read_roster(read_table_file(file_name, data).rows)
+    roster = in_real_thread(_read, file_name, data)
     with uow() as work:
         sitting = require_sitting(work.session, sitting_id, lock=True)
         require_planned(sitting)
+        require_no_tickets(work.session, sitting_id)
         known = _known_candidates(work.session, vault, roster.lines)
         registered = _registered(work.session, sitting, known)
         good: list[tuple[RosterLine, str]] = []
@@ -90,6 +94,8 @@ def import_roster(
         problems.sort(key=lambda problem: (problem.row, problem.cell))
         rejected = roster.read - len(good)
         counts = {"read": roster.read, "accepted": len(good), "rejected": rejected}
+        if check_only:
+            return RosterReport(roster.read, len(good), rejected, 0, problems, roster.notes)
         if not good or (rejected and not accept_good):
             record(work, actor, AuditAction.SCHEDULING_ROSTER_REFUSED, f"sitting:{sitting_id}", counts)
             return RosterReport(roster.read, len(good), rejected, 0, problems, roster.notes)
@@ -124,6 +130,10 @@ def import_roster(
         record(work, actor, AuditAction.SCHEDULING_ROSTER_IMPORTED, f"sitting:{sitting_id}",
                {**counts, "stored": len(good), "import_id": report.import_id})  # fmt: skip
     return report
+
+
+def _read(file_name: str, data: bytes) -> Roster:
+    return read_roster(read_table_file(file_name, data).rows)
 
 
 def _new_candidate(vault: Vault, line: RosterLine, id_hash: str) -> Candidate:
