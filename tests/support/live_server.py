@@ -78,8 +78,10 @@ def make_day(
         "report_before": before_start,
         "paper_fetch_before": before_start,
         "admission_opens_before": before_start,
-        "notes_read_before": before_start * 0.8,
-        "paper_open_before": before_start * 0.6,
+        "notes_read_before": timedelta(
+            seconds=round(before_start.total_seconds() * 0.8)
+        ),  # profiles know whole seconds
+        "paper_open_before": timedelta(seconds=round(before_start.total_seconds() * 0.6)),
     }
     profile: RuleProfile = dataclasses.replace(
         load_profile("default").compressed(factor), **{**before, **(changes or {})}
