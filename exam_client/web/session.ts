@@ -6,6 +6,7 @@ import type {
   AnswersRecorded, Begun, CandidateState, ClockView, MessageView, Preferences, RaiseHand, RecordAnswers, Refusal,
 } from "@web/wire_types";
 
+import { placeItems } from "./answers";
 import { deviceSecret, pageId, seatFromAddress } from "./device";
 import * as line from "./line";
 import { fromBase64, openPaper, PaperShelf, PaperUnreadable } from "./paper";
@@ -141,8 +142,9 @@ export async function begin(): Promise<void> {
     setClock(begun.clock, askedAt);
     contactMade();
     page.refusal = null;
+    // Drawn only when answers and place are known: a first question that jumps away would be one too many.
+    await writing.takeUp(page.server.attempt_id, begun, placeItems(paper).length, ways);
     page.paper = paper;
-    await writing.takeUp(page.server.attempt_id, begun, ways);
     if (page.server.step === "waiting") await refresh();
   } catch (failure) {
     if (failure instanceof PaperUnreadable) shelf.drop();
@@ -208,7 +210,7 @@ async function atTheEnd(state: CandidateState): Promise<void> {
       await standDown();
       return;
     }
-    if (!writing.isUp()) await writing.takeUp(state.attempt_id, { ...state, responses: [] }, ways);
+    if (!writing.isUp()) await writing.takeUp(state.attempt_id, { ...state, responses: [] }, 0, ways);
     const late = writing.unsent() > 0;
     const allSent = await writing.flush(30_000);
     if (late || !state.receipt) page.server = await get<CandidateState>(`${API}/state`).catch(() => page.server);

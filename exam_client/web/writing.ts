@@ -27,7 +27,7 @@ let slowTimer: ReturnType<typeof setInterval> | undefined;
 const monotonic = (): number => Math.round(performance.now());
 
 /** Take up the pen: what is stored and what this PC still holds, then keep sending. */
-export async function takeUp(attempt: string, begun: Omit<Begun, "key">, ways: Ways): Promise<void> {
+export async function takeUp(attempt: string, begun: Omit<Begun, "key">, itemCount: number, ways: Ways): Promise<void> {
   await putDown();
   journal = await Journal.open({
     attempt,
@@ -42,7 +42,7 @@ export async function takeUp(attempt: string, begun: Omit<Begun, "key">, ways: W
   page.answers = answers;
   page.flags = flags;
   page.struck = await journal.readNote("struck", {});
-  page.current = Math.min(await journal.readNote("position", 0), Math.max(0, items.value.length - 1));
+  page.current = Math.min(await journal.readNote("position", 0), Math.max(0, itemCount - 1));
   if (begun.responses.length) page.saving.savedAt = begun.clock.server_now_ms;
   outbox = new Outbox({
     journal,
