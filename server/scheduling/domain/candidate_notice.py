@@ -23,14 +23,14 @@ def candidate_rules(profile: RuleProfile, duration_s: int) -> tuple[list[str], l
     outage, outage_en = _span(profile.outage_limit.total_seconds())
     length, length_en = _span(duration_s)
     chinese = [
-        f"本场考试时间 {length}，以服务器时间为准；开考 {late} 后不得入场，开考 {early} 后方可交卷。",
+        f"本场考试时间 {length}，以服务器时间为准；开考 {late}后不得入场，开考 {early}后方可交卷。",
         "凭准考证和身份证件入场，按号入座；监考员将核对姓名、准考证号、座号、身份证件和本人。",
         "只带规定的文具；手机等电子设备须关闭并存放在指定处。",
         "保持安静，独立作答；不得交谈、传递、抄录题目，不得冒名顶替。",
         "试题内容有疑问不作解释；电脑故障、题目显示不清可以按“举手”。",
         "每次作答先保存在本机，再上传服务器；网络中断时可以继续答题，恢复后自动上传。",
-        f"非考生原因的中断在 {outage} 以内修复的，所误时间如数补回；超过的由考点负责人决定。",
-        f"结束前 {warning} 提醒一次；时间到系统自动交卷，已保存的作答全部有效。",
+        f"非考生原因的中断在 {outage}以内修复的，所误时间如数补回；超过的由考点负责人决定。",
+        f"结束前 {warning}提醒一次；时间到系统自动交卷，已保存的作答全部有效。",
     ]
     english = [
         f"The exam lasts {length_en} by the server's clock. No entry later than {late_en} after the start; handing in from {early_en} on.",
