@@ -30,6 +30,8 @@ describe("the five-point check that is due", () => {
     expect(duePass(aStatus(1), false)).toBe(1);
     expect(duePass(aStatus(1, { checks: [done, null] }), false)).toBeNull();
     expect(duePass(aStatus(1, { checks: [done, null] }), true)).toBe(2);
+    expect(duePass(aStatus(1, { checks: [null, null] }), true)).toBe(2);
+    expect(duePass(aStatus(1, { checks: [null, done] }), true)).toBeNull();
     expect(duePass(aStatus(1, { checks: [done, done] }), true)).toBeNull();
   });
 

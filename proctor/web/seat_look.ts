@@ -77,8 +77,9 @@ export function countLooks(statuses: Iterable<SeatStatus>): Record<Look, number>
 export function duePass(status: SeatStatus | undefined, hasStarted: boolean): 1 | 2 | null {
   if (!status || !isPlanned(status) || !EXPECTED_ONLINE.has(status.state)) return null;
   const [first, second] = status.checks;
-  if (!first) return 1;
-  return hasStarted && !second ? 2 : null;
+  // What was missed on entry is made good by the second pass, which everybody gets.
+  if (hasStarted) return second ? null : 2;
+  return first ? null : 1;
 }
 
 /** An age is drawn only when it says something: a machine that answered a moment ago is simply there. */

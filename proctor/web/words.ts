@@ -7,6 +7,12 @@ import { ZH } from "./words_zh";
 export type WordKey = keyof typeof ZH;
 export const t = translator(ZH, EN);
 
+/** A code of the server in words; the code itself when this page does not know it. */
+export function inWordsOf(prefix: "cause" | "kind", code: string): string {
+  const key = `${prefix}_${code}`;
+  return key in ZH ? t(key as WordKey) : code;
+}
+
 /** 72 → "1 分 12 秒"; whole seconds, hours without them. */
 export function inTime(ms: number): string {
   const total = Math.max(0, Math.floor(ms / 1000));

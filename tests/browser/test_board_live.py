@@ -14,7 +14,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, WebSocket, expect
 from playwright.sync_api import Error as PlaywrightError
+from sqlalchemy import select
 
+from itembank.content import open_content
+from itembank.models import ItemVersion
 from server.app import build_platform
 from server.rehearsal.candidate import Plan, SimulatedCandidate
 from server.rehearsal.demo_site import DemoAccount, DemoDay, DemoRoom, DemoSite, prepare_demo
@@ -132,6 +135,13 @@ class StaffBrowser:
     def serious_findings(self) -> list[str]:
         found = Axe().run(self.page).response["violations"]
         return [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+
+
+def stems(day: Day) -> list[str]:
+    """Every question of the bank."""
+    with day.platform.uow.read() as session:
+        versions = session.scalars(select(ItemVersion)).all()
+        return [open_content(day.platform.vault, version).stem for version in versions]
 
 
 @pytest.fixture(scope="module")
@@ -254,8 +264,9 @@ def test_a_whole_day_at_the_board(day: Day, browser: Browser) -> None:
     # Nothing that a candidate read or chose ever came to the board.
     received = "".join(chief.received + deputy.received + stranger.received)
     assert len(received) > 1000
-    for word in ('"stem"', '"options"', '"key"', '"score"', '"response"'):
+    for word in ('"stem"', '"options"', '"answer_key"', '"score"', '"response"', '"value"'):
         assert word not in received
+    assert [stem for stem in stems(day) if stem in received] == []
     assert chief.faults + deputy.faults + stranger.faults == []
     for one in (chief, deputy, stranger):
         one.context.close()
