@@ -14,12 +14,22 @@ from server.core.errors import Unavailable
 DIST = Path(__file__).parents[1] / "static" / "dist"
 
 
-@functools.lru_cache(maxsize=1)
 def manifest() -> dict[str, Any]:
-    """What the page build wrote: source entry → files."""
+    """What the page build wrote: source entry → files. Read again when the pages were built again.
+
+    Raises:
+        Unavailable: `PAGES_NOT_BUILT`.
+    """
     path = DIST / "manifest.json"
     if not path.exists():
-        raise Unavailable("PAGES_NOT_BUILT", "页面尚未构建，请运行 make setup。", "The pages have not been built: run make setup.")
+        raise Unavailable(
+            "PAGES_NOT_BUILT", "页面尚未构建，请运行 make setup。", "The pages have not been built: run make setup."
+        )
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: Path, _built_at: int) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(path.read_text())
     return document
 
@@ -32,7 +42,9 @@ def page(entry: str, title: str) -> str:
     """
     files = manifest()
     if entry not in files:
-        raise Unavailable("PAGES_NOT_BUILT", "页面尚未构建，请运行 make setup。", "The pages have not been built: run make setup.")
+        raise Unavailable(
+            "PAGES_NOT_BUILT", "页面尚未构建，请运行 make setup。", "The pages have not been built: run make setup."
+        )
     seen: set[str] = set()
     styles: list[str] = []
 
