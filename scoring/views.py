@@ -15,7 +15,8 @@ from scoring.services.confirm_results import confirm_results
 from scoring.services.export_results import ExportKind, export_results
 from scoring.services.release_results import release_results
 from server.core.permissions import Permission
-from server.webkit.guards import current_actor, require
+from server.webkit.guards import current_actor, public, require
+from server.webkit.pages import page
 from server.webkit.parsing import parse
 from server.webkit.platform import Platform
 
@@ -29,6 +30,11 @@ class NoFields(BaseModel):
 def register(app: Flask, platform: Platform) -> None:
     """Attach the addresses of this folder."""
     app.register_blueprint(_blueprint(platform))
+
+    @app.get("/results")
+    @public("the empty shell of the results page; what it shows needs a log-in")
+    def results_page() -> str:
+        return page("scoring/web/main.ts", "成绩 · 明远")
 
 
 def _blueprint(platform: Platform) -> Blueprint:
