@@ -6,6 +6,7 @@ import dataclasses
 
 from flask import Flask, Response, jsonify, request
 
+from itembank import paper_views
 from itembank.readiness import bank_readiness, spec_tables
 from server.core.errors import InvalidInput
 from server.core.permissions import Permission
@@ -20,6 +21,7 @@ def register(app: Flask, platform: Platform, items_required: int, items_per_poin
     Args:
         items_required, items_per_point: the rule profile's numbers (SZ-11 art. 7).
     """
+    paper_views.register(app, platform)
 
     @app.get("/bank")
     @public("the empty shell of the bank page")

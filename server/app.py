@@ -20,7 +20,9 @@ import proctor.socket
 import proctor.views
 import scoring.views
 import server.accounts.views
+import server.delivery.office_views
 import server.delivery.views
+import server.scheduling.views
 import server.schema
 import server.takeover.views
 from proctor.worker import RoomKeeper
@@ -95,6 +97,8 @@ class ExamServer:
         error_replies.register(self.flask)
         headers.register(self.flask, platform.settings.secure_cookies)
         door = server.accounts.views.register(self.flask, platform, throttle)
+        server.scheduling.views.register(self.flask, platform)
+        server.delivery.office_views.register(self.flask, platform)
         server.delivery.views.register(self.flask, platform, self.delivery)
         rules = load_profile("default")
         itembank.views.register(self.flask, platform, rules.items_required, rules.items_per_point)
