@@ -144,7 +144,7 @@ def _tickets(furnished: FurnishedSitting, day: DemoDay) -> list[IssuedTicket]:
                     seat.id,
                     seat.number,
                     ticket.form_label,
-                )  # fmt: skip
+                )
             )
     return made
 
