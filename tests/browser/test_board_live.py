@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from server.rehearsal.candidate import Plan, SimulatedCandidate
 from server.rehearsal.demo_site import DemoAccount, DemoDay, DemoRoom, DemoSite, prepare_demo
 from server.rehearsal.history import History
 from server.rehearsal.server_process import ServerProcess
+from server.rehearsal.staff import StaffMember, StaffRefused
 from server.scheduling.domain.rule_profile import load_profile
 from server.settings import load_settings
 from server.webkit.platform import Platform
@@ -270,6 +272,45 @@ def test_a_whole_day_at_the_board(day: Day, browser: Browser) -> None:
     assert chief.faults + deputy.faults + stranger.faults == []
     for one in (chief, deputy, stranger):
         one.context.close()
+
+
+def test_the_results_are_confirmed_by_one_person_and_released_by_another(day: Day, browser: Browser) -> None:
+    for room in day.site.rooms:  # whatever of the day is still open ends now
+        person = StaffMember(day.url, room.chief.login_name, room.chief.password)
+        with contextlib.suppress(StaffRefused):
+            person.command(day.site.sitting_id, room.room_id, "end-room", {"reason": "演练提前结束"})
+        person.close()
+    clerk, head = StaffBrowser(browser, day, day.site.clerk), StaffBrowser(browser, day, day.site.head)
+    clerk.sign_in().get_by_role("link", name="成绩", exact=True).last.click()
+    office = clerk.page
+    confirm = office.get_by_role("button", name=f"确认成绩（{CANDIDATES} 人）")
+    expect(confirm).to_be_visible(timeout=2 * PATIENCE_MS)
+    assert clerk.serious_findings() == []
+    confirm.click()
+    office.get_by_role("button", name=f"确定，确认 {CANDIDATES} 人").click()
+    expect(office.get_by_text(f"已确认 {CANDIDATES} 人")).to_be_visible()
+    expect(office.get_by_role("button", name="发布成绩")).to_have_attribute("aria-disabled", "true")
+
+    head.sign_in().get_by_role("link", name="成绩", exact=True).last.click()
+    head.page.get_by_role("button", name=f"发布成绩（{CANDIDATES} 人）").click()
+    head.page.get_by_role("button", name=f"确定，发布 {CANDIDATES} 人").click()
+    expect(head.page.get_by_text(f"已发布 {CANDIDATES} 人")).to_be_visible()
+    with head.page.expect_download() as download:
+        head.page.get_by_role("link", name="导出成绩册（XLSX）").click()
+    assert download.value.suggested_filename.endswith(".xlsx")
+    assert clerk.faults + head.faults == []
+    clerk.context.close()
+    head.context.close()
+
+
+def test_the_bank_keeper_sees_the_way_to_1200(day: Day, browser: Browser) -> None:
+    keeper = StaffBrowser(browser, day, day.site.keeper)
+    keeper.sign_in().get_by_role("link", name="题库", exact=True).last.click()
+    expect(keeper.page.get_by_role("img", name="要求 1200 题")).to_be_visible()
+    expect(keeper.page.get_by_text("已达到要求，可以组卷")).to_be_visible()
+    assert keeper.serious_findings() == []
+    assert keeper.faults == []
+    keeper.context.close()
 
 
 def test_a_forced_sign_out_reaches_the_board(day: Day, browser: Browser) -> None:
