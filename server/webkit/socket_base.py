@@ -1,7 +1,8 @@
 """Socket.IO the direct way: handlers on the python-socketio server, no Flask context per message (realtime.md 4).
 
 Every message is known, parsed, rate-limited and answered; unknown ones are refused aloud. A handler's return value
-is the acknowledgement; a refusal is `{"ok": false, "code", "message_zh", "message_en"}` and changes nothing.
+is the acknowledgement; a refusal is `{"ok": false, "code", "message_zh", "message_en"}` and changes nothing; `retry` true says
+that the same message will be right a little later.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import socketio
 from pydantic import BaseModel, ValidationError
 
 from server.core.clock import Clock
-from server.core.errors import InvalidInput, MingyuanError, TooManyRequests
+from server.core.errors import InvalidInput, MingyuanError, TooManyRequests, Unavailable
 from server.webkit.error_replies import invalid_fields
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,9 @@ class DirectNamespace(Generic[Visitor]):
                 return handler(sid, visitor, model.model_validate(data)).model_dump(exclude_none=False)
             except ValidationError as error:
                 return {"ok": False, **invalid_fields(error).as_dict()}
+            except (Unavailable, TooManyRequests) as error:
+                wait_ms = 1000 * int(error.data.get("retry_after", 0))
+                return {"ok": False, "retry": True, "retry_after_ms": wait_ms, **error.as_dict()}
             except MingyuanError as error:
                 return {"ok": False, **error.as_dict()}
             except Exception:
