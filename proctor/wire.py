@@ -80,7 +80,19 @@ class SeatCard(Wire):
 class TimelineStep(Wire):
     """One step of the day; `action` is the one button that is due."""
 
-    key: Literal["report", "fetch", "admission", "notes", "open", "start", "five_point", "late_cutoff", "warning", "end", "record"]
+    key: Literal[
+        "report",
+        "fetch",
+        "admission",
+        "notes",
+        "open",
+        "start",
+        "five_point",
+        "late_cutoff",
+        "warning",
+        "end",
+        "record",
+    ]
     title_zh: str
     title_en: str
     rule_zh: str
@@ -99,8 +111,18 @@ class Alarm(Wire):
     """One thing that asks for a person; many seats lost together are one alarm."""
 
     id: str
-    kind: Literal["room_lost", "seat_lost", "hand", "second_login", "superseded_answers", "identity_mismatch", "time_proposal",
-                  "awaiting_decision", "storage", "clock"]
+    kind: Literal[
+        "room_lost",
+        "seat_lost",
+        "hand",
+        "second_login",
+        "superseded_answers",
+        "identity_mismatch",
+        "time_proposal",
+        "awaiting_decision",
+        "storage",
+        "clock",
+    ]
     severity: Literal["red", "amber", "violet"]
     since_ms: int
     seat_ids: list[str]

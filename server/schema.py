@@ -9,7 +9,7 @@ import server.accounts.models
 import server.audit.models
 import server.delivery.models
 import server.scheduling.models
-import server.takeover.models  # noqa: F401
+import server.takeover.models
 from server.storage.base import Base
 
 metadata = Base.metadata

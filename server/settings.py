@@ -19,18 +19,28 @@ class Settings(BaseSettings):
 
     data: Path = Field(Path("var"), description="Folder of the database, keys, papers and records.")
     database_url: str = Field("", description="Empty: SQLite in the data folder. Else a postgresql:// address.")
-    redis_url: SecretStr = Field(SecretStr(""), description="Empty: one process. Else fan-out between nodes through Redis.")
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="Empty: one process. Else fan-out between nodes through Redis."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 serves the LAN.")
     port: int = Field(8600, ge=0, le=65535, description="Port to listen on.")
-    public_origins: list[str] = Field(default_factory=list, description="Origins browsers may come from; empty: only our own.")
+    public_origins: list[str] = Field(
+        default_factory=list, description="Origins browsers may come from; empty: only our own."
+    )
     node_name: str = Field("node-1", description="Name of this process on the node list.")
     node_addresses: list[str] = Field(default_factory=list, description="Addresses of all nodes, told to every client.")
     trusted_proxies: int = Field(0, ge=0, le=3, description="How many reverse proxies append to X-Forwarded-For.")
-    second_journal: Path | None = Field(None, description="Append-only copy of the journal on another disk, fsynced in the same batch.")
-    master_key_file: Path | None = Field(None, description="Master key file; default keys/master.key in the data folder.")
+    second_journal: Path | None = Field(
+        None, description="Append-only copy of the journal on another disk, fsynced in the same batch."
+    )
+    master_key_file: Path | None = Field(
+        None, description="Master key file; default keys/master.key in the data folder."
+    )
     certification_url: str = Field("", description="Where released results are delivered (HTTP POST, signed JSON).")
     certification_folder: Path | None = Field(None, description="Watched folder that receives results as files.")
-    secure_cookies: bool = Field(False, description="Set when browsers reach us by https: __Host- cookies, Secure, HSTS.")
+    secure_cookies: bool = Field(
+        False, description="Set when browsers reach us by https: __Host- cookies, Secure, HSTS."
+    )
 
     @classmethod
     def settings_customise_sources(

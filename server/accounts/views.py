@@ -140,7 +140,9 @@ def register(app: Flask, platform: Platform, throttle: Throttle) -> StaffDoor:
     def me() -> Response:
         recognised = door.recognise(request.cookies.get(door.cookie, ""))
         if recognised is None:
-            raise NotSignedIn("SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended.")
+            raise NotSignedIn(
+                "SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended."
+            )
         return jsonify(whoami(*recognised))
 
     @api.post("/sign-out")

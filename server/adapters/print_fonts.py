@@ -1,8 +1,8 @@
 """Fonts for printed documents: found on the machine by file name, Chinese first, with a second one for rare characters.
 
-    fonts = find_print_fonts()          # raises Unavailable when nothing on this machine can print Chinese
-    fonts.add_to(pdf)                   # afterwards pdf.set_font(FAMILY, "B", 12)
-    fonts.missing("𠮷")                 # characters that no font found can draw
+fonts = find_print_fonts()          # raises Unavailable when nothing on this machine can print Chinese
+fonts.add_to(pdf)                   # afterwards pdf.set_font(FAMILY, "B", 12)
+fonts.missing("𠮷")                 # characters that no font found can draw
 """
 
 from __future__ import annotations

@@ -56,7 +56,11 @@ def open_with(key: bytes, cipher: bytes, aad: str) -> bytes:
 
 
 def _rejected() -> Forbidden:
-    return Forbidden("CIPHERTEXT_REJECTED", "密文无法解开：密钥不符或内容被改动。", "The ciphertext does not open: wrong key or changed bytes.")
+    return Forbidden(
+        "CIPHERTEXT_REJECTED",
+        "密文无法解开：密钥不符或内容被改动。",
+        "The ciphertext does not open: wrong key or changed bytes.",
+    )
 
 
 class Vault:

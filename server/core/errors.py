@@ -57,7 +57,9 @@ class Forbidden(MingyuanError):
 class NotFound(MingyuanError):
     """Absent, or out of this person's reach: the same answer for both."""
 
-    def __init__(self, code: str = "NOT_FOUND", message_zh: str = "没有找到。", message_en: str = "Not found.", **data: Any):
+    def __init__(
+        self, code: str = "NOT_FOUND", message_zh: str = "没有找到。", message_en: str = "Not found.", **data: Any
+    ):
         super().__init__(code, message_zh, message_en, **data)
 
 

@@ -24,7 +24,9 @@ class AttemptChanged(Event):
     """Anything a board or the candidate's own page shows about one attempt changed; read it again."""
 
     attempt_id: str
-    what: str  # admitted, started, suspended, resumed, submitted, collected, absent, voided, moved, time, flags, answers
+    what: (
+        str  # admitted, started, suspended, resumed, submitted, collected, absent, voided, moved, time, flags, answers
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,16 @@ class AttemptEnded(Event):
 
 EVENT_TYPES: dict[str, type[Event]] = {
     cls.__name__: cls
-    for cls in (AttemptChanged, AnswersRecorded, ClockChanged, RoomChanged, BoardChanged, MessageSent, AlarmRaised, AttemptEnded)
+    for cls in (
+        AttemptChanged,
+        AnswersRecorded,
+        ClockChanged,
+        RoomChanged,
+        BoardChanged,
+        MessageSent,
+        AlarmRaised,
+        AttemptEnded,
+    )
 }
 
 

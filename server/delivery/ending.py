@@ -54,7 +54,9 @@ def end_attempt(work: Work, attempt: Attempt, how: EndHow, actor: Actor, reason:
     attempt.ended_at = work.clock.now()
     attempt.end_how = how.value
     attempt.answers_digest = answers_digest(counted_responses(work.session, attempt.id))
-    attempt.receipt_code = "-".join("".join(secrets.choice(RECEIPT_ALPHABET) for _ in range(4)) for _ in range(RECEIPT_GROUPS))
+    attempt.receipt_code = "-".join(
+        "".join(secrets.choice(RECEIPT_ALPHABET) for _ in range(4)) for _ in range(RECEIPT_GROUPS)
+    )
     attempt.hand_raised_at = attempt.hand_reason = None
     detail = {"answered": attempt.answered, "answers_digest": attempt.answers_digest, "how": how.value}
     record(work, actor, audit_action, f"attempt:{attempt.id}", detail, reason)

@@ -53,14 +53,18 @@ class Heartbeats:
 
     def forget(self, event: Event) -> None:
         """Something happened: whoever is concerned is read again."""
-        if isinstance(event, AnswersRecorded) or (isinstance(event, AttemptChanged) and event.what in ("seen", "answers")):
+        if isinstance(event, AnswersRecorded) or (
+            isinstance(event, AttemptChanged) and event.what in ("seen", "answers")
+        ):
             return
         attempt_id = getattr(event, "attempt_id", None)
         if attempt_id is not None and isinstance(event, AttemptChanged | ClockChanged | MessageSent):
             self.leave(attempt_id)
             return
         room = (event.sitting_id, event.room_id)
-        concerned = [key for key, pages in self._remembered.items() if any(page.room == room for page in pages.values())]
+        concerned = [
+            key for key, pages in self._remembered.items() if any(page.room == room for page in pages.values())
+        ]
         for key in concerned:
             self.leave(key)
 

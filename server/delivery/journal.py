@@ -111,7 +111,9 @@ def judge_and_append(steps: Steps, lines: Sequence[Line]) -> BatchResult:
             continue
         if line.key in stored:
             standing, item_ref, value = stored[line.key]
-            result.outcomes.append(Outcome(standing, repeat=True, differs=(item_ref, value) != (line.item_ref, line.value)))
+            result.outcomes.append(
+                Outcome(standing, repeat=True, differs=(item_ref, value) != (line.item_ref, line.value))
+            )
             continue
         verdict = judge_entry(
             attempt_state=attempt.state,

@@ -62,7 +62,8 @@ class _SqliteSteps:
         found: dict[Key, tuple[str, str, tuple[str, ...]]] = {}
         for key in keys:
             row = self._db.execute(
-                "SELECT standing, item_ref, value FROM journal_entry WHERE attempt_id=? AND page_id=? AND client_seq=?", key
+                "SELECT standing, item_ref, value FROM journal_entry WHERE attempt_id=? AND page_id=? AND client_seq=?",
+                key,
             ).fetchone()
             if row:
                 found[key] = (row[0], row[1], tuple(json.loads(row[2])))
@@ -72,7 +73,8 @@ class _SqliteSteps:
         found: dict[str, AttemptRow] = {}
         for attempt_id in ids:  # BEGIN IMMEDIATE has locked everything already
             row = self._db.execute(
-                "SELECT state, epoch, deadline_at, answered, last_seq, last_answer_at FROM attempt WHERE id=?", (attempt_id,)
+                "SELECT state, epoch, deadline_at, answered, last_seq, last_answer_at FROM attempt WHERE id=?",
+                (attempt_id,),
             ).fetchone()
             if row:
                 found[attempt_id] = AttemptRow(

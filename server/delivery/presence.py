@@ -50,7 +50,10 @@ class Presence:
         with self._uow() as work:
             work.session.execute(
                 update(Attempt),
-                [{"id": attempt_id, "last_seen_at": seen.at, "unsent": seen.unsent} for attempt_id, seen in sorted(fresh.items())],
+                [
+                    {"id": attempt_id, "last_seen_at": seen.at, "unsent": seen.unsent}
+                    for attempt_id, seen in sorted(fresh.items())
+                ],
             )
             self._note_life_signs(work, {attempt_id: seen.at for attempt_id, seen in sorted(fresh.items())})
             for attempt_id, seen in fresh.items():

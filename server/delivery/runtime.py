@@ -83,7 +83,11 @@ class DeliveryRuntime:
     def _committed(self, lines: Sequence[Line], result: BatchResult) -> None:
         for line, outcome in zip(lines, result.outcomes, strict=True):
             if outcome.differs:
-                log.error("attempt %s sent seq %s again with another value; the stored one stands", line.attempt_id, line.client_seq)
+                log.error(
+                    "attempt %s sent seq %s again with another value; the stored one stands",
+                    line.attempt_id,
+                    line.client_seq,
+                )
         for attempt_id, row in result.changed.items():
             sitting_id, room_id = self._room_of(attempt_id)
             self.platform.bus.publish(
@@ -107,5 +111,3 @@ class DeliveryRuntime:
                 row = session.execute(select(Attempt.sitting_id, Attempt.room_id).where(Attempt.id == attempt_id)).one()
             self._rooms[attempt_id] = (row.sitting_id, row.room_id)
         return self._rooms[attempt_id]
-
-

@@ -77,7 +77,9 @@ def candidate_of(session: Session, token: str) -> SignedInCandidate:
         .where(CandidateSession.token_hash == hash_of(token))
     ).one_or_none()
     if row is None:
-        raise NotSignedIn("SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended.")
+        raise NotSignedIn(
+            "SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended."
+        )
     signed_in, attempt = row
     if signed_in.ended_at is not None:
         raise NotSignedIn(

@@ -28,7 +28,9 @@ from server.webkit.platform import Platform
 from server.webkit.socket_base import DirectNamespace, cookie_of
 
 #: changes of an attempt that the candidate's own page did not make or must hear of
-TELLING = frozenset({"suspended", "resumed", "submit", "timeout", "collect", "absent", "voided", "released", "time", "verified", "hand"})
+TELLING = frozenset(
+    {"suspended", "resumed", "submit", "timeout", "collect", "absent", "voided", "released", "time", "verified", "hand"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,9 @@ class CandidateChannel:
     def _authenticate(self, sid: str, environ: dict[str, Any], auth: Any) -> ConnectedPage:
         token = cookie_of(environ, self._cookie)
         if not token:
-            raise NotSignedIn("SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended.")
+            raise NotSignedIn(
+                "SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended."
+            )
         page_id = auth.get("page_id") if isinstance(auth, dict) else None
         if not (isinstance(page_id, str) and re.fullmatch(r"[a-f0-9]{16,32}", page_id)):
             raise InvalidInput("FIELD_INVALID", "缺少页面编号，请刷新页面。", "The page number is missing; refresh.")

@@ -78,7 +78,9 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
     def paper_file(name: str) -> Response:
         if not (name.endswith(".bin") and name.removesuffix(".bin").isalnum()):
             raise NotFound
-        return send_from_directory(platform.paper_store.resolve(), name, mimetype="application/octet-stream", max_age=None)
+        return send_from_directory(
+            platform.paper_store.resolve(), name, mimetype="application/octet-stream", max_age=None
+        )
 
     @api.post("/sign-in")
     @public("this is how a candidate signs in; throttled per ticket and per seat")
@@ -88,13 +90,21 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
             platform.uow,
             platform.vault,
             runtime.throttle,
-            SignInRequest(message.ticket_number, message.pin, message.device_secret, message.seat_number, peer_address()),
+            SignInRequest(
+                message.ticket_number, message.pin, message.device_secret, message.seat_number, peer_address()
+            ),
         )
         with platform.uow.read() as session:
             epoch = session.get_one(Attempt, signed_in.attempt_id).epoch
         response = make_response(state_of(signed_in.attempt_id, epoch))
         response.set_cookie(
-            cookie, signed_in.token, httponly=True, samesite="Strict", secure=settings.secure_cookies, path="/", max_age=86400
+            cookie,
+            signed_in.token,
+            httponly=True,
+            samesite="Strict",
+            secure=settings.secure_cookies,
+            path="/",
+            max_age=86400,
         )
         return response
 

@@ -139,16 +139,28 @@ class AnswerWriter:
                 `STORAGE_FULL`, `STORAGE_UNAVAILABLE`, `STORAGE_SLOW`).
         """
         if self._stopping:
-            raise Unavailable("SERVER_STOPPING", "服务器正在切换，答案已保存在本机，将自动重发。", "The server is stopping; it is sent again by itself.")
+            raise Unavailable(
+                "SERVER_STOPPING",
+                "服务器正在切换，答案已保存在本机，将自动重发。",
+                "The server is stopping; it is sent again by itself.",
+            )
         batch = self._gathering
         if batch.size + len(lines) > MAX_WAITING_LINES:
-            raise Unavailable("QUEUE_FULL", "服务器繁忙，答案已保存在本机，将自动重发。", "The server is busy; it is sent again by itself.")
+            raise Unavailable(
+                "QUEUE_FULL",
+                "服务器繁忙，答案已保存在本机，将自动重发。",
+                "The server is busy; it is sent again by itself.",
+            )
         waiter = _Waiter(lines)
         batch.waiters.append(waiter)
         batch.size += len(lines)
         self._kick.set()
         if not batch.done.wait(WAIT_S):
-            raise Unavailable("STORAGE_SLOW", "服务器保存较慢，答案已保存在本机，将自动重发。", "Storing takes long; it is sent again by itself.")
+            raise Unavailable(
+                "STORAGE_SLOW",
+                "服务器保存较慢，答案已保存在本机，将自动重发。",
+                "Storing takes long; it is sent again by itself.",
+            )
         if batch.error is not None:
             raise batch.error
         return waiter.outcomes

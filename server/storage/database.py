@@ -60,10 +60,15 @@ class Database:
         """
         with self.engine.connect() as connection:
             if self.is_sqlite:
-                found = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")}
+                found = {
+                    name: connection.execute(text(f"PRAGMA {name}")).scalar()
+                    for name in ("journal_mode", "synchronous")
+                }
                 durable = found == {"journal_mode": "wal", "synchronous": 2}
             else:
-                found = {name: connection.execute(text(f"SHOW {name}")).scalar() for name in ("synchronous_commit", "fsync")}
+                found = {
+                    name: connection.execute(text(f"SHOW {name}")).scalar() for name in ("synchronous_commit", "fsync")
+                }
                 durable = found["synchronous_commit"] not in ("off", "local") and found["fsync"] == "on"
         if not durable:
             raise Unavailable(

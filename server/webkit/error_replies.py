@@ -49,7 +49,9 @@ def invalid_fields(error: ValidationError) -> errors.InvalidInput:
     code = "UNKNOWN_FIELD" if unknown else "FIELD_INVALID"
     fields = [{"field": ".".join(str(part) for part in p["loc"]), "problem": p["msg"]} for p in problems[:20]]
     names = "、".join(f["field"] for f in fields)
-    return errors.InvalidInput(code, f"这些内容不符合要求：{names}。请更正后再提交。", f"Not accepted: {names}.", fields=fields)
+    return errors.InvalidInput(
+        code, f"这些内容不符合要求：{names}。请更正后再提交。", f"Not accepted: {names}.", fields=fields
+    )
 
 
 def reply(error: errors.MingyuanError) -> tuple[dict[str, Any], int]:

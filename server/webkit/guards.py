@@ -59,11 +59,15 @@ def require(permission: Permission) -> Callable[[View], View]:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             loaded = _load()
             if loaded is None:
-                raise NotSignedIn("SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended.")
+                raise NotSignedIn(
+                    "SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended."
+                )
             actors, csrf_token = loaded
             actor = next((a for a in actors if may(a.role, permission)), None)
             if actor is None:
-                raise Forbidden("FORBIDDEN", "您的岗位没有这项权限。", "Your role does not allow this.", permission=permission.value)
+                raise Forbidden(
+                    "FORBIDDEN", "您的岗位没有这项权限。", "Your role does not allow this.", permission=permission.value
+                )
             check_same_origin()
             if request.method not in SAFE_METHODS and csrf_token:
                 sent = request.headers.get("X-CSRF-Token", "")
@@ -116,7 +120,11 @@ def origin_allowed(origin: str, host: str) -> bool:
 
 
 def _csrf() -> Forbidden:
-    return Forbidden("CSRF", "请求不是从本系统页面发出的，已拒绝。请刷新页面后重试。", "The request did not come from our own page. Refresh and try again.")
+    return Forbidden(
+        "CSRF",
+        "请求不是从本系统页面发出的，已拒绝。请刷新页面后重试。",
+        "The request did not come from our own page. Refresh and try again.",
+    )
 
 
 def peer_address() -> str:

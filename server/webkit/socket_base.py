@@ -137,5 +137,7 @@ class DirectNamespace(Generic[Visitor]):
         bucket.tokens = min(BURST, bucket.tokens + (now - bucket.at) * RATE_PER_SECOND)
         bucket.at = now
         if bucket.tokens < 1:
-            raise TooManyRequests("RATE_LIMITED", "发送过于频繁，请稍候。", "Too many messages; wait a moment.", retry_after=1)
+            raise TooManyRequests(
+                "RATE_LIMITED", "发送过于频繁，请稍候。", "Too many messages; wait a moment.", retry_after=1
+            )
         bucket.tokens -= 1

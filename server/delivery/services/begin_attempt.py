@@ -29,7 +29,9 @@ class BegunAttempt:
     last_seq: int
 
 
-def begin_attempt(uow: UnitOfWork, vault: Vault, attempt_id: str, page_id: str, epoch: int, actor: Actor) -> BegunAttempt:
+def begin_attempt(
+    uow: UnitOfWork, vault: Vault, attempt_id: str, page_id: str, epoch: int, actor: Actor
+) -> BegunAttempt:
     """Start, or take up again after a reload or a crash; repeating it is harmless.
 
     Args:
@@ -45,23 +47,38 @@ def begin_attempt(uow: UnitOfWork, vault: Vault, attempt_id: str, page_id: str, 
         if epoch != attempt.epoch:
             raise Conflict("SESSION_MOVED", "您的考试已转到另一台电脑继续。", "Your exam goes on on another computer.")
         if state.is_final:
-            raise Conflict("SUBMITTED", "您已交卷，不能再作答。", "You have handed in; nothing can be changed any more.")
+            raise Conflict(
+                "SUBMITTED", "您已交卷，不能再作答。", "You have handed in; nothing can be changed any more."
+            )
         if state is AttemptState.SUSPENDED:
-            raise Conflict("SUSPENDED", "考试已暂停，请等监考员恢复；暂停的时间会补回。", "Suspended; wait for the proctor. The time is given back.")
+            raise Conflict(
+                "SUSPENDED",
+                "考试已暂停，请等监考员恢复；暂停的时间会补回。",
+                "Suspended; wait for the proctor. The time is given back.",
+            )
         if attempt.rules_confirmed_at is None:
-            raise Conflict("STEP_OUT_OF_ORDER", "请先核对身份并阅读考场规则。", "Confirm your identity and the rules first.")
+            raise Conflict(
+                "STEP_OUT_OF_ORDER", "请先核对身份并阅读考场规则。", "Confirm your identity and the rules first."
+            )
         clock = read_clock(session, attempt, now)
         if not may_begin(clock, now) and now < clock.starts_at:
             starts = local_time(clock.starts_at)
             raise Conflict(
-                "NOT_STARTED", f"还没有开考，{starts} 开始。", f"The exam starts at {starts}.", starts_at=clock.starts_at.isoformat()
+                "NOT_STARTED",
+                f"还没有开考，{starts} 开始。",
+                f"The exam starts at {starts}.",
+                starts_at=clock.starts_at.isoformat(),
             )
         if attempt.script_id is None:
             raise Conflict("SEALED", "试卷尚未启封，请稍候。", "The paper has not been opened yet; wait a moment.")
         key = script_key(session, vault, attempt.script_id)
         if state is AttemptState.ADMITTED:
             if not may_begin(clock, now):
-                raise Conflict("NOT_RUNNING", "考试当前没有进行，请等监考员通知。", "The exam is not running; wait for the proctor.")
+                raise Conflict(
+                    "NOT_RUNNING",
+                    "考试当前没有进行，请等监考员通知。",
+                    "The exam is not running; wait for the proctor.",
+                )
             attempt.state = advance(ATTEMPT_TRANSITIONS, state, AttemptAction.BEGIN).value
             attempt.started_at = now
             session.flush()
@@ -70,6 +87,8 @@ def begin_attempt(uow: UnitOfWork, vault: Vault, attempt_id: str, page_id: str, 
         attempt.page_id = page_id
         attempt.last_seen_at = now
         work.publish(
-            AttemptChanged(sitting_id=attempt.sitting_id, room_id=attempt.room_id, attempt_id=attempt.id, what="started")
+            AttemptChanged(
+                sitting_id=attempt.sitting_id, room_id=attempt.room_id, attempt_id=attempt.id, what="started"
+            )
         )
         return BegunAttempt(base64.b64encode(key).decode(), attempt.epoch, attempt.last_seq)

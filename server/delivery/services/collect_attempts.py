@@ -13,10 +13,15 @@ from server.delivery.models import Attempt
 from server.storage.unit_of_work import Work
 
 
-def collect_attempts(work: Work, sitting_id: str, room_id: str, attempt_ids: Sequence[str] | None, actor: Actor, reason: str) -> int:
+def collect_attempts(
+    work: Work, sitting_id: str, room_id: str, attempt_ids: Sequence[str] | None, actor: Actor, reason: str
+) -> int:
     """End the named attempts of the room (None: all that signed in); returns how many this call ended."""
     query = (
-        select(Attempt).where(Attempt.sitting_id == sitting_id, Attempt.room_id == room_id).order_by(Attempt.id).with_for_update()
+        select(Attempt)
+        .where(Attempt.sitting_id == sitting_id, Attempt.room_id == room_id)
+        .order_by(Attempt.id)
+        .with_for_update()
     )
     if attempt_ids is not None:
         query = query.where(Attempt.id.in_(attempt_ids))

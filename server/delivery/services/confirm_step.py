@@ -26,5 +26,7 @@ def confirm_step(uow: UnitOfWork, attempt_id: str, step: Literal["identity", "ru
                 raise Conflict("STEP_OUT_OF_ORDER", "请先核对身份信息。", "Confirm your identity first.")
             attempt.rules_confirmed_at = attempt.rules_confirmed_at or now
         work.publish(
-            AttemptChanged(sitting_id=attempt.sitting_id, room_id=attempt.room_id, attempt_id=attempt.id, what="confirmed")
+            AttemptChanged(
+                sitting_id=attempt.sitting_id, room_id=attempt.room_id, attempt_id=attempt.id, what="confirmed"
+            )
         )

@@ -18,7 +18,9 @@ def mark_absent(work: Work, sitting_id: str, room_id: str, actor: Actor) -> int:
     """Mark every expected candidate of the room absent; the caller has checked that late entry has ended."""
     absent = work.session.scalars(
         select(Attempt)
-        .where(Attempt.sitting_id == sitting_id, Attempt.room_id == room_id, Attempt.state == AttemptState.EXPECTED.value)
+        .where(
+            Attempt.sitting_id == sitting_id, Attempt.room_id == room_id, Attempt.state == AttemptState.EXPECTED.value
+        )
         .order_by(Attempt.id)
         .with_for_update()
     ).all()

@@ -34,7 +34,9 @@ def release_seat(work: Work, attempt: Attempt, to_seat_id: str | None, actor: Ac
             select(Attempt).where(Attempt.sitting_id == attempt.sitting_id, Attempt.seat_id == to_seat_id)
         )
         if sitter is not None and sitter.state != AttemptState.ABSENT.value:
-            raise Conflict("SEAT_TAKEN", f"{seat.number} 号机位已有考生，请另选备用机。", f"Seat {seat.number} is taken.")
+            raise Conflict(
+                "SEAT_TAKEN", f"{seat.number} 号机位已有考生，请另选备用机。", f"Seat {seat.number} is taken."
+            )
         attempt.seat_id = to_seat_id
     attempt.released_at = work.clock.now()
     detail = {"from_seat": old_seat_id, "to_seat": attempt.seat_id, "epoch": attempt.epoch}

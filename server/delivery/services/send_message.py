@@ -23,6 +23,8 @@ def send_message(work: Work, sitting_id: str, room_id: str, attempt_id: str | No
         sent_at=work.clock.now(),
     )
     work.session.add(message)
-    record(work, actor, AuditAction.PROCTOR_MESSAGE_SENT, f"room:{room_id}", {"attempt": attempt_id, "message": message.id})
+    record(
+        work, actor, AuditAction.PROCTOR_MESSAGE_SENT, f"room:{room_id}", {"attempt": attempt_id, "message": message.id}
+    )
     work.publish(MessageSent(sitting_id=sitting_id, room_id=room_id, message_id=message.id, attempt_id=attempt_id))
     return message.id

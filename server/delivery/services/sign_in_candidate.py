@@ -98,7 +98,9 @@ def _enter(work: Work, ticket: AdmissionTicket, request: SignInRequest) -> Signe
         raise Conflict("SITTING_NOT_READY", "本场考试尚未准备就绪，请稍候。", "The sitting is not ready yet.")
     state = AttemptState(attempt.state)
     if state is AttemptState.ABSENT:
-        raise Conflict("MARKED_ABSENT", "已登记为缺考，不能再入场，请找监考员。", "You were marked absent; see the proctor.")
+        raise Conflict(
+            "MARKED_ABSENT", "已登记为缺考，不能再入场，请找监考员。", "You were marked absent; see the proctor."
+        )
     if state is AttemptState.EXPECTED:
         _check_doors(session, attempt, room, read_clock(session, attempt, now), request)
     _claim_device(session, attempt, request, is_final=state.is_final)
@@ -108,14 +110,22 @@ def _enter(work: Work, ticket: AdmissionTicket, request: SignInRequest) -> Signe
     attempt.last_seen_at = now
     actor = Actor(attempt.id, Role.CANDIDATE, "", request.machine)
     token = begin_session(session, attempt, hash_of(request.device_secret), request.machine, now)
-    record(work, actor, AuditAction.DELIVERY_ATTEMPT_ADMITTED, f"attempt:{attempt.id}", {"state": attempt.state, "epoch": attempt.epoch})
+    record(
+        work,
+        actor,
+        AuditAction.DELIVERY_ATTEMPT_ADMITTED,
+        f"attempt:{attempt.id}",
+        {"state": attempt.state, "epoch": attempt.epoch},
+    )
     work.publish(
         AttemptChanged(sitting_id=attempt.sitting_id, room_id=attempt.room_id, attempt_id=attempt.id, what="admitted")
     )
     return SignedIn(token, attempt.id)
 
 
-def _check_doors(session: Session, attempt: Attempt, room: SittingRoom, clock: ExamClock, request: SignInRequest) -> None:
+def _check_doors(
+    session: Session, attempt: Attempt, room: SittingRoom, clock: ExamClock, request: SignInRequest
+) -> None:
     if room.admission_opened_at is None or clock.now < clock.admission_opens_at:
         opens = local_time(clock.admission_opens_at)
         raise Conflict(
