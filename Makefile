@@ -70,6 +70,7 @@ check: setup-dev ## style, types, import contract, translations, page budgets
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
+	$(PY) deploy/build/generate_wire_types.py --check
 	$(PAGES) npm run typecheck --silent
 	$(PY) deploy/build/check_pages.py
 	@if [ -f server/webkit/check_translations.py ]; then set -x; $(PY) -m server.webkit.check_translations; fi

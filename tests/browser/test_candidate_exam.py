@@ -22,7 +22,11 @@ Candidate = Callable[..., CandidateAtBrowser]
 def exam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveExam]:
     data: Path = tmp_path_factory.mktemp("exam")
     with live_exam(
-        data, candidates=24, before_start=timedelta(seconds=24), duration=timedelta(minutes=25), earliest=timedelta(seconds=50)
+        data,
+        candidates=24,
+        before_start=timedelta(seconds=24),
+        duration=timedelta(minutes=25),
+        earliest=timedelta(seconds=50),
     ) as running:
         yield running
 
@@ -109,7 +113,9 @@ def test_a_reload_leads_back_to_the_same_question_with_everything_sent(exam: Liv
     me.await_saved()
     me.page.wait_for_timeout(300)
     assert exam.stored(me.ticket).get(here, ()) == ()
-    assert {entry["standing"] for entry in me.kept_entries()} == {"counted"}, "kept as the second copy until the receipt"
+    assert {entry["standing"] for entry in me.kept_entries()} == {"counted"}, (
+        "kept as the second copy until the receipt"
+    )
 
 
 def test_a_killed_server_loses_nothing_and_nobody_is_told_it_was_saved(exam: LiveExam, candidate: Candidate) -> None:
@@ -213,7 +219,9 @@ def test_a_wrong_pin_and_an_unknown_number_read_the_same(exam: LiveExam, candida
 def test_a_message_stays_until_it_was_read_and_a_raised_hand_is_known(exam: LiveExam, candidate: Candidate) -> None:
     me = candidate()
     me.begin()
-    exam.press(me.ticket, "send-message", {"attempt_ids": [exam.attempt_id(me.ticket)], "text": "请把证件放在桌面左上角。"})
+    exam.press(
+        me.ticket, "send-message", {"attempt_ids": [exam.attempt_id(me.ticket)], "text": "请把证件放在桌面左上角。"}
+    )
     message = me.page.locator(".message", has_text="请把证件放在桌面左上角。")
     expect(message).to_be_visible()
     me.page.reload()
@@ -289,7 +297,9 @@ def test_nothing_is_cut_off_and_nobody_is_shut_out(candidate: Candidate, size: t
     me.await_question()
     for theme in ("light", "yellow", "dark", "contrast"):
         for font in ("100", "150"):
-            me.page.evaluate("([theme, font]) => Object.assign(document.documentElement.dataset, { theme, font })", [theme, font])
+            me.page.evaluate(
+                "([theme, font]) => Object.assign(document.documentElement.dataset, { theme, font })", [theme, font]
+            )
             assert me.grave_findings() == [], (theme, font)
             assert not me.scrolls_sideways(), (theme, font)
     assert look_around(me.page, me) == []

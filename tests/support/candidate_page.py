@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from server.scheduling.services.issue_tickets import IssuedTicket
 from tests.support.live_exam import LiveExam
@@ -19,7 +19,9 @@ GRAVE = {"serious", "critical"}
 class CandidateAtBrowser:
     """One browser profile with one page, watched for errors and for anything asked of another host."""
 
-    def __init__(self, browser: Browser, exam: LiveExam, ticket: IssuedTicket, width: int = 1366, height: int = 768) -> None:
+    def __init__(
+        self, browser: Browser, exam: LiveExam, ticket: IssuedTicket, width: int = 1366, height: int = 768
+    ) -> None:
         self.exam, self.ticket = exam, ticket
         self.context: BrowserContext = browser.new_context(
             viewport={"width": width, "height": height}, locale="zh-CN", timezone_id="America/New_York"
@@ -31,8 +33,13 @@ class CandidateAtBrowser:
     def open_page(self) -> Page:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda line: self.faults.append(line.text) if "Content Security Policy" in line.text else None)
-        page.on("request", lambda asked: None if asked.url.startswith((self.exam.url, "data:")) else self.faults.append(asked.url))
+        page.on(
+            "console", lambda line: self.faults.append(line.text) if "Content Security Policy" in line.text else None
+        )
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith((self.exam.url, "data:")) else self.faults.append(asked.url),
+        )
         return page
 
     def close(self) -> None:
@@ -68,7 +75,7 @@ class CandidateAtBrowser:
 
     # ── doing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def heading(self, text: str):  # noqa: ANN201 - Playwright's own type
+    def heading(self, text: str) -> Locator:
         return self.page.get_by_role("heading", name=text)
 
     def press(self, name: str) -> None:
@@ -84,7 +91,7 @@ class CandidateAtBrowser:
     # ── seeing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
-    def save_state(self):  # noqa: ANN201
+    def save_state(self) -> Locator:
         return self.page.get_by_test_id("save-state")
 
     def question(self) -> str:

@@ -67,12 +67,19 @@ class LiveExam:
             responses = counted_responses(session, self.attempt(ticket).id)
         return {item: response.value for item, response in responses.items()}
 
+    def close(self) -> None:
+        """Forget the proctors' connections."""
+        for person in self._proctors.values():
+            person.close()
+
     def until_start(self) -> float:
         return (self.site.day.starts_at - self.platform.clock.now()).total_seconds()
 
 
 @contextmanager
-def live_exam(data: Path, *, candidates: int, before_start: timedelta, duration: timedelta, earliest: timedelta) -> Iterator[LiveExam]:
+def live_exam(
+    data: Path, *, candidates: int, before_start: timedelta, duration: timedelta, earliest: timedelta, factor: int = 60
+) -> Iterator[LiveExam]:
     """A day whose doors open at once and whose paper is opened shortly before T; everything is stopped at the end."""
     platform = build_platform(load_settings(data))
     server = ServerProcess(data, "127.0.0.1", find_free_port())
@@ -84,7 +91,7 @@ def live_exam(data: Path, *, candidates: int, before_start: timedelta, duration:
 
         def day() -> DemoDay:
             profile = dataclasses.replace(
-                load_profile("default").compressed(60),
+                load_profile("default").compressed(factor),
                 report_before=before_start, paper_fetch_before=before_start, admission_opens_before=before_start,
                 notes_read_before=before_start, paper_open_before=timedelta(seconds=before_start.seconds // 2), late_entry_within=duration,
                 earliest_submission_after=earliest, network_grace=timedelta(seconds=2),
@@ -97,7 +104,9 @@ def live_exam(data: Path, *, candidates: int, before_start: timedelta, duration:
             pairs.append(pair)
             threads.append(threading.Thread(target=pair.run, daemon=True))
             threads[-1].start()
-        yield LiveExam(platform, server, site, pairs)
+        running = LiveExam(platform, server, site, pairs)
+        yield running
+        running.close()
     finally:
         stop.set()
         for thread in threads:
