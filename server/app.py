@@ -18,10 +18,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import itembank.views
 import proctor.socket
 import proctor.views
+import proctor.wire
 import scoring.views
 import server.accounts.views
 import server.delivery.office_views
 import server.delivery.views
+import server.delivery.wire
 import server.scheduling.views
 import server.schema
 import server.takeover.views
@@ -116,6 +118,7 @@ class ExamServer:
             ping_interval=10,
             ping_timeout=15,
             max_http_buffer_size=MAX_MESSAGE,
+            namespaces=[server.delivery.wire.NAMESPACE, proctor.wire.NAMESPACE],  # nobody joins the default one unasked
             cors_allowed_origins=platform.settings.public_origins or None,
             http_compression=False,
         )
