@@ -119,7 +119,9 @@ class DirectNamespace(Generic[Visitor]):
             self.farewell(sid, visitor)
         return None
 
-    def _unknown(self, event: Any, sid: str, *_data: Any) -> dict[str, Any]:
+    def _unknown(self, event: Any, sid: Any = None, *_data: Any) -> dict[str, Any]:
+        if isinstance(event, str) and event in self.visitors:  # a message really named "*" comes without its name
+            event, sid = "*", event
         try:
             self._spend(sid)
         except TooManyRequests as error:
