@@ -65,6 +65,15 @@ def begin_session(session: Session, attempt: Attempt, device_hash: str, machine:
     return token
 
 
+def end_session(session: Session, token: str, now: datetime) -> None:
+    """The candidate leaves this browser; the attempt, its device and its answers stay as they are."""
+    session.execute(
+        update(CandidateSession)
+        .where(CandidateSession.token_hash == hash_of(token), CandidateSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
 def candidate_of(session: Session, token: str) -> SignedInCandidate:
     """Who holds the token.
 

@@ -19,7 +19,7 @@ from server.delivery.services.raise_hand import raise_hand
 from server.delivery.services.save_preferences import save_preferences
 from server.delivery.services.sign_in_candidate import SignInRequest, sign_in_candidate
 from server.delivery.services.submit_attempt import submit_attempt
-from server.delivery.sessions import SignedInCandidate, candidate_of, cookie_name
+from server.delivery.sessions import SignedInCandidate, candidate_of, cookie_name, end_session
 from server.delivery.wire import (
     Begin,
     Begun,
@@ -173,5 +173,14 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
     def message_seen(message_id: str) -> tuple[Any, int]:
         mark_message_seen(platform.uow, me().attempt_id, message_id)
         return "", 204
+
+    @api.post("/sign-out")
+    @public("ends the log-in of the cookie, whoever holds it")
+    def sign_out() -> Response:
+        with platform.uow() as work:
+            end_session(work.session, request.cookies.get(cookie, ""), platform.clock.now())
+        response = make_response("", 204)
+        response.delete_cookie(cookie, path="/")
+        return response
 
     app.register_blueprint(api, url_prefix=PREFIX)

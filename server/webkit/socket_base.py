@@ -78,7 +78,7 @@ class DirectNamespace(Generic[Visitor]):
                 wait_ms = 1000 * int(error.data.get("retry_after", 0))
                 return {"ok": False, "retry": True, "retry_after_ms": wait_ms, **error.as_dict()}
             except MingyuanError as error:
-                return {"ok": False, **error.as_dict()}
+                return {"ok": False, "retry": isinstance(error, Unavailable), **error.as_dict()}
             except Exception:
                 log.exception("message %s failed", message)
                 return {
