@@ -21,10 +21,10 @@ from server.scheduling.models import Sitting
 from server.scheduling.queries import sitting_profile
 from server.storage.unit_of_work import Work
 from server.takeover.domain.lease import LeaseState
-from server.takeover.domain.outage_rules import THRESHOLDS, Thresholds, find_outage, lost_exam_time
+from server.takeover.domain.outage_rules import THRESHOLDS, Span, Thresholds, find_outage, lost_exam_time
 from server.takeover.leases import read_lease, swap_lease
 from server.takeover.models import Outage
-from server.takeover.queries import last_write_at
+from server.takeover.queries import answers_stored_since, last_beat_at
 
 CAUSE = "server_outage"
 DUTY = "outage-detection"
@@ -38,16 +38,16 @@ def detect_outage(work: Work, node_id: str, limits: Thresholds = THRESHOLDS) -> 
     it awaiting a decision; then nothing ends or resumes by itself (architecture 4.5, INC-5).
     """
     session, now = work.session, work.clock.now()
-    if find_outage(last_write_at(session), now, limits) is None:
+    if _find(session, now, limits) is None:
         return None
     _let_one_in(session, now)
-    span = find_outage(last_write_at(session), now, limits)  # another node may have been quicker
+    span = _find(session, now, limits)  # another node may have been quicker
     if span is None:
         return None
-    rooms = _rooms_concerned(session, span.from_at, now)
+    rooms = _rooms_concerned(session, span.from_at, span.to_at)
     if not rooms:
         return None
-    outage = Outage(id=new_id(), from_at=span.from_at, to_at=now, cause=CAUSE, detected_by=node_id)
+    outage = Outage(id=new_id(), from_at=span.from_at, to_at=span.to_at, cause=CAUSE, detected_by=node_id)
     session.add(outage)
     told: list[dict[str, Any]] = []
     for sitting_id, room_id, starts_at in rooms:
@@ -64,14 +64,14 @@ def detect_outage(work: Work, node_id: str, limits: Thresholds = THRESHOLDS) -> 
             from_at=lost.from_at,
             to_at=None if is_over_limit else lost.to_at,
             cause=CAUSE,
-            reason=f"服务器从 {span.from_at.isoformat()} 到 {now.isoformat()} 无法保存作答（自动测得）",
+            reason=f"服务器从 {span.from_at.isoformat()} 到 {span.to_at.isoformat()} 无法保存作答（自动测得）",
             actor=SYSTEM,
         )
         refresh_deadlines(work, sitting_id, room_id, reason=CAUSE)
         if is_over_limit:
             work.publish(AlarmRaised(sitting_id=sitting_id, room_id=room_id, kind="awaiting_decision"))
         told.append({"sitting": sitting_id, "room": room_id, "time_entry": entry.id, "status": entry.status})
-    detail = {"from": span.from_at.isoformat(), "to": now.isoformat(), "node": node_id, "rooms": told}
+    detail = {"from": span.from_at.isoformat(), "to": span.to_at.isoformat(), "node": node_id, "rooms": told}
     record(work, SYSTEM, AuditAction.TAKEOVER_OUTAGE_DETECTED, f"outage:{outage.id}", detail)
     return outage
 
@@ -89,6 +89,13 @@ def _rooms_concerned(session: Session, from_at: datetime, now: datetime) -> list
         .distinct()
     )
     return sorted((sitting_id, room_id, starts_at) for sitting_id, room_id, starts_at in rows)
+
+
+def _find(session: Session, now: datetime, limits: Thresholds) -> Span | None:
+    beat_at = last_beat_at(session)
+    if find_outage(beat_at, (), now, limits) is None or beat_at is None:
+        return None  # twice a second; the journal is looked at only when the nodes were silent
+    return find_outage(beat_at, answers_stored_since(session, beat_at), now, limits)
 
 
 def _let_one_in(session: Session, now: datetime) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.delivery.domain.time_ledger import RowStatus, find_reversed
-from server.delivery.models import JournalEntry, LifeSign, TimeEntry
+from server.delivery.models import JournalEntry, TimeEntry
 from server.delivery.queries import ledger_rows
 from server.takeover.domain.outage_rules import NodeCondition, node_condition
 from server.takeover.models import Node, Outage
@@ -43,15 +43,14 @@ def list_nodes(session: Session, now: datetime) -> list[NodeReading]:
     return list(latest.values())
 
 
-def last_write_at(session: Session) -> datetime | None:
-    """The last moment at which a write is known to have succeeded: a node's beat, a journal line, a life sign."""
-    beats = session.scalar(select(func.max(func.coalesce(Node.stopped_at, Node.beat_at))))
-    if beats is None:
-        return None  # no node has ever run on this database
-    # The newest line by number: an index, not a walk through the journal.
-    line = session.scalar(select(JournalEntry.received_at).order_by(JournalEntry.entry_no.desc()).limit(1))
-    life = session.scalar(select(func.max(LifeSign.until)))
-    return max(moment for moment in (beats, line, life) if moment is not None)
+def last_beat_at(session: Session) -> datetime | None:
+    """The last moment at which a node is known to have been able to write; None: no node has ever run here."""
+    return session.scalar(select(func.max(func.coalesce(Node.stopped_at, Node.beat_at))))
+
+
+def answers_stored_since(session: Session, moment: datetime) -> list[datetime]:
+    """When the stored answers of the time after `moment` arrived."""
+    return list(session.scalars(select(JournalEntry.received_at).where(JournalEntry.received_at > moment)))
 
 
 def last_outage_end(session: Session) -> datetime | None:

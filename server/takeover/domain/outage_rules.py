@@ -3,17 +3,18 @@
 Figures here are about machines, not about the rules of an exam (those are in the rule profile).
 
 An outage of the servers lasts from the last moment at which a write is known to have succeeded (a node's beat, a journal
-line, a life sign) to the moment a node accepts answers again. Nodes beat every half second, so the beginning is at most half
+line; not a life sign, which is heard while nothing can be written) to the moment a node accepts answers again. Nodes beat every half second, so the beginning is at most half
 a second (plus one commit) early, in the candidates' favour, and never late; the end is exact. A room's cut is measured by
 the room's own life signs: with pages that report every 5 s, n candidates leave an error of about 5 s / n, again early.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,21 @@ def node_condition(
     return NodeCondition.ALIVE if now - beat_at <= limits.nodes_silent_after else NodeCondition.SILENT
 
 
-def find_outage(last_write_at: datetime | None, now: datetime, limits: Thresholds = THRESHOLDS) -> Span | None:
-    """The span in which nobody could write, or None when the last write was a moment ago (or never)."""
-    if last_write_at is None or now - last_write_at <= limits.nodes_silent_after:
+def find_outage(
+    last_beat_at: datetime | None, answers_since: Iterable[datetime], now: datetime, limits: Thresholds = THRESHOLDS
+) -> Span | None:
+    """The span in which nobody could write, or None when it was short (or when no node has ever run).
+
+    Args:
+        last_beat_at: the newest beat of any node.
+        answers_since: when stored answers arrived after it. They narrow the span on both sides: some were stored just
+            before it began; after it ended, answers that waited are often stored before the first beat is.
+    """
+    if last_beat_at is None or now - last_beat_at <= limits.nodes_silent_after:
         return None
-    return Span(last_write_at, now)
+    moments = [last_beat_at, *sorted(moment for moment in answers_since if last_beat_at < moment < now), now]
+    longest = max((Span(earlier, later) for earlier, later in pairwise(moments)), key=lambda span: span.lasted)
+    return longest if longest.lasted > limits.nodes_silent_after else None
 
 
 def lost_exam_time(outage: Span, starts_at: datetime) -> Span | None:

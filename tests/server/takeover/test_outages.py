@@ -116,6 +116,32 @@ def test_the_outage_begins_at_the_last_thing_that_was_written(
     assert outage.from_at == START + 72 * MINUTE + timedelta(seconds=0.4)
 
 
+def test_answers_that_are_stored_before_the_first_beat_do_not_hide_the_outage(
+    uow: UnitOfWork, clock: ManualClock, room: RunningRoom
+) -> None:
+    node = a_node(uow)
+    clock.advance(MINUTE)
+    with uow() as work:
+        attempt = work.session.get_one(Attempt, room.attempt_ids[0])
+        a_journal_entry(work.session, attempt, received_at=clock.now())
+    clock.advance(timedelta(seconds=0.4))
+    outage = beat(uow, node.node_id)
+    assert outage is not None
+    assert (outage.from_at, outage.to_at) == (START + 72 * MINUTE, START + 73 * MINUTE)
+
+
+def test_a_late_beat_is_no_outage_while_answers_are_stored(
+    uow: UnitOfWork, clock: ManualClock, room: RunningRoom
+) -> None:
+    node = a_node(uow)
+    for _ in range(4):
+        clock.advance(timedelta(seconds=2))
+        with uow() as work:
+            attempt = work.session.get_one(Attempt, room.attempt_ids[0])
+            a_journal_entry(work.session, attempt, received_at=clock.now())
+    assert beat(uow, node.node_id) is None
+
+
 def test_a_quick_change_of_nodes_is_no_outage(uow: UnitOfWork, clock: ManualClock, room: RunningRoom) -> None:
     assert restart_after(uow, clock, 3 * SECOND).outage is None
     assert stored_deadline(uow, room.attempt_ids[0]) == END
