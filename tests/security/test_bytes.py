@@ -1,0 +1,470 @@
+"""Every byte somebody received, searched: no key reaches a candidate, no item a proctor, no score anybody early (B4 to B8, D5)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+from scipy.stats import chisquare
+from sqlalchemy import select
+
+from itembank.models import Script
+from itembank.queries import script_key, script_layout
+from itembank.services.seal_package import seal_package
+from proctor.wire import NAMESPACE as PROCTOR
+from scoring.models import AttemptScore, Result
+from server.core.actor import SYSTEM
+from server.core.permissions import Role
+from server.delivery.wire import NAMESPACE as CANDIDATE
+from server.delivery.wire import CandidatePaper
+from server.scheduling.id_numbers import open_id_number
+from server.scheduling.models import Candidate
+from tests.factories.paper_rows import QUICK
+from tests.security.exam_world import ExamWorld
+from tests.security.live_people import LiveCandidate, LiveStaff
+from tests.security.planted_site import (
+    ITEM_WORDS,
+    KEY_WORDS,
+    OPTION,
+    STEM,
+    PlantedSite,
+    Secrets,
+    planted_site,
+    right_answers,
+    secrets_of,
+)
+from tests.support.live_server import LiveServer, live_server
+from tests.support.processes import wait_until
+
+pytestmark = pytest.mark.live
+
+TELLING_NAMES = re.compile(
+    rb'"(answer_key|answers?_key|correct\w*|right|is_right|explanation|difficulty|discrimination|author|reviewers?|source_ref|reference|'
+    rb'item_id|item_version_id|version_id|point|importance|enemy_group|fingerprint|option_id|pinned|score\w*|passed|marks?)"\s*:'
+)
+ITEM_NAMES = re.compile(rb'"(stem|options?|items?|value|paper|script\w*|epoch|page_id|device\w*|pin|responses?)"\s*:')
+POINT_PATH = re.compile(rb"[AB]/00[1-4]")
+
+
+@dataclass
+class Day:
+    """One small exam day over the real wire, and what everybody had received at its milestones."""
+
+    live: LiveServer
+    secrets: Secrets
+    candidates: list[LiveCandidate] = field(default_factory=list)
+    chief: LiveStaff = field(default=None)  # type: ignore[assignment]
+    deputy: LiveStaff = field(default=None)  # type: ignore[assignment]
+    inspector: LiveStaff = field(default=None)  # type: ignore[assignment]
+    before_opening: list[bytes] = field(default_factory=list)
+    before_start: list[bytes] = field(default_factory=list)
+    before_release: list[bytes] = field(default_factory=list)
+    saves: dict[bool, list[str]] = field(default_factory=lambda: {True: [], False: []})
+    early: list[tuple[str, int, str]] = field(default_factory=list)
+
+    @property
+    def site(self) -> PlantedSite:
+        assert isinstance(self.live.site, PlantedSite)
+        return self.live.site
+
+    def proctors(self) -> list[LiveStaff]:
+        return [self.chief, self.deputy, self.inspector]
+
+    def heard_by_candidates(self) -> list[bytes]:
+        return [candidate.line.heard for candidate in self.candidates]
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    with live_server(
+        tmp_path_factory.mktemp("bytes"),
+        before_start=timedelta(seconds=8),
+        profile={"late_entry_within": timedelta(minutes=5), "earliest_submission_after": timedelta(0)},
+        prepare=planted_site,
+    ) as live:
+        played = Day(live, secrets_of(live.platform))
+        room = live.rooms[0]
+        played.chief, played.deputy = LiveStaff(live.base_url, room.chief), LiveStaff(live.base_url, room.deputy)
+        played.inspector = LiveStaff(live.base_url, played.site.staff[Role.INSPECTOR])
+        people = [*played.proctors()]
+        for proctor in people:
+            reply = proctor.socket(PROCTOR).ask(
+                PROCTOR, "watch_room", {"sitting_id": live.sitting_id, "room_id": room.room_id}
+            )
+            assert reply["ok"], reply
+        try:
+            _play(played)
+            yield played
+        finally:
+            for one in [*people, *(candidate.line for candidate in played.candidates)]:
+                one.close()
+
+
+def _play(day: Day) -> None:
+    live, room = day.live, day.live.rooms[0]
+    live.open_doors()
+    for ticket in [ticket for ticket in live.tickets if ticket.room_id == room.room_id]:
+        candidate = LiveCandidate(live.base_url, ticket)
+        day.candidates.append(candidate)
+        state = candidate.enter()
+        candidate.line.http.get(state["paper"]["url"])
+        candidate.line.http.get("/")
+        candidate.join().ask(CANDIDATE, "heartbeat", {"page_id": candidate.page_id, "unsent": 0})
+        refused = candidate.post("begin", {"page_id": candidate.page_id})
+        assert refused.json()["code"] == "NOT_STARTED"
+    _look_at_the_board(day)
+    day.before_opening = day.heard_by_candidates()
+    live.open_paper()
+    for candidate in day.candidates:
+        assert candidate.post("begin", {"page_id": candidate.page_id}).json()["code"] == "NOT_STARTED"
+        candidate.line.http.get("/api/candidate/state")
+    day.before_start = day.heard_by_candidates()
+    live.wait_for_start()
+    for candidate in day.candidates:
+        candidate.begin()
+    _answer(day)
+    _keep_the_room(day)
+    _ask_early(day)
+    for candidate in day.candidates:
+        assert candidate.post("submit", {"page_id": candidate.page_id, "answered": 10}).json()["receipt"]
+        candidate.line.http.get("/api/candidate/state")
+    _end_the_room(day)
+    _ask_early(day)
+    day.before_release = day.heard_by_candidates()
+
+
+def _answer(day: Day) -> None:
+    """Everybody answers every item rightly and wrongly, over the channel and by HTTP; the replies are kept side by side."""
+    for candidate in day.candidates:
+        channel = candidate.line.sockets[0]
+        right = right_answers(day.live.platform, day.live.attempt(candidate.ticket).id)
+        for number, item in enumerate(candidate.items):
+            wrong = next(one["ref"] for one in item["options"] if [one["ref"]] != right[item["ref"]])
+            for is_right, value in ((True, right[item["ref"]]), (False, [wrong])):
+                message = candidate.message(item["ref"], value)
+                if number % 2:
+                    reply = json.dumps(channel.ask(CANDIDATE, "record_answers", message))
+                else:
+                    reply = json.dumps(candidate.post("answers", message).json())
+                assert '"standing": "counted"' in reply
+                day.saves[is_right].append(reply)
+
+
+def _keep_the_room(day: Day) -> None:
+    """A proctor presses every kind of button."""
+    live, room = day.live, day.live.rooms[0]
+    base = f"/api/proctor/board/{live.sitting_id}/{room.room_id}"
+    attempts = [live.attempt(candidate.ticket).id for candidate in day.candidates]
+    ticks = dict.fromkeys(("name_ok", "ticket_ok", "seat_ok", "id_card_ok", "person_ok"), True)
+    day.candidates[0].post("hand", {"reason": "machine"})
+    pressed: list[tuple[str, dict[str, Any]]] = [
+        *[("check-identity", {"attempt_id": one, "pass_number": 2, **ticks}) for one in attempts],
+        ("send-message", {"text": "请注意时间"}),
+        ("grant-time", {"attempt_ids": [attempts[1]], "seconds": 5, "reason": "键盘更换"}),
+        ("suspend", {"attempt_id": attempts[2], "reason": "鼠标故障"}),
+        ("resume", {"attempt_id": attempts[2], "reason": "已更换"}),
+        ("lower-hand", {"attempt_id": attempts[0]}),
+        (
+            "record-incident",
+            {"kind": "violation", "tier": 1, "words": "东张西望", "attempt_id": attempts[3], "action_taken": "提醒"},
+        ),
+    ]
+    for command, body in pressed:
+        reply = day.chief.http.post(f"{base}/{command}", json=body)
+        assert reply.status_code == 200, (command, reply.text)
+    _look_at_the_board(day)
+    time.sleep(1.0)  # a few rounds of deltas
+
+
+def _look_at_the_board(day: Day) -> None:
+    live, room = day.live, day.live.rooms[0]
+    base = f"/api/proctor/board/{live.sitting_id}/{room.room_id}"
+    for proctor in day.proctors():
+        assert proctor.http.get(base).status_code == 200
+        assert proctor.http.get("/api/proctor/rooms").status_code == 200
+        assert proctor.http.get("/api/staff/me").status_code == 200
+        # what somebody curious would try
+        for address in ("/api/bank/spec-tables", "/api/results/sittings", f"/api/results/sittings/{live.sitting_id}"):
+            assert proctor.http.get(address).status_code == 403
+        assert proctor.http.get("/api/candidate/state").status_code == 401
+
+
+def _end_the_room(day: Day) -> None:
+    live, room = day.live, day.live.rooms[0]
+    base = f"/api/proctor/board/{live.sitting_id}/{room.room_id}"
+    for incident in day.chief.http.get(base).json()["incidents"]:
+        if incident["state"] == "open":
+            day.chief.http.post(
+                f"{base}/resolve-incident", json={"incident_id": incident["id"], "action_taken": "已处理"}
+            )
+    for entry in day.chief.http.get(base).json()["time_rows"]:
+        if entry["status"] in {"proposed", "provisional"}:
+            day.chief.http.post(
+                f"{base}/decide-time", json={"time_entry_id": entry["id"], "decision": "confirm", "reason": "属实"}
+            )
+    reply = day.chief.http.post(f"{base}/end-room", json={"reason": "全部交卷"})
+    assert reply.status_code == 200, reply.text
+    for proctor in (day.chief, day.deputy):
+        reply = proctor.http.post(f"{base}/sign-record", json={"remark": "无"})
+        assert reply.status_code == 200, reply.text
+    for proctor in day.proctors():
+        document = proctor.http.get(f"{base}/record.pdf")
+        text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(document.content)).pages).replace(
+            "\0", ""
+        )
+        assert "情况记录" in text
+        proctor.note(text.encode())
+    attempts = [live.attempt(candidate.ticket).id for candidate in day.candidates]
+    wait_until(
+        lambda: len(live.read(lambda session: session.scalars(select(AttemptScore.attempt_id).where(AttemptScore.attempt_id.in_(attempts))).all())) == 4,
+        seconds=20, what="four scores", every=0.2,
+    )  # fmt: skip
+
+
+def _ask_early(day: Day) -> None:
+    """By page, by API and by export, before the release."""
+    base = f"/api/results/sittings/{day.live.sitting_id}"
+    for candidate in day.candidates:
+        reply = candidate.line.http.get("/api/candidate/result")
+        day.early.append(("candidate", reply.status_code, reply.json()["code"]))
+    for proctor in day.proctors():
+        for address in (base, f"{base}/export.xlsx", f"{base}/package.json", "/api/candidate/result"):
+            reply = proctor.http.get(address)
+            day.early.append((address.removeprefix(base) or "rows", reply.status_code, reply.json()["code"]))
+
+
+# ── candidates ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_search_would_find_what_it_looks_for(day: Day) -> None:
+    """The planted words do reach whom they may reach, in each spelling searched for."""
+    for heard in day.before_release:
+        assert STEM.encode() in heard
+        assert OPTION.encode() in heard
+    keys = day.live.read(lambda session: session.scalars(select(Script.id)).all())
+    assert keys
+    assert TELLING_NAMES.search(b'{"item_version_id": "x"}')
+    assert POINT_PATH.search(b"x A/003 y")
+
+
+def test_before_the_opening_no_candidate_has_a_word_of_an_item(day: Day) -> None:
+    for heard in (*day.before_opening, *day.before_start):
+        for word in (*ITEM_WORDS, *KEY_WORDS):
+            assert word.encode() not in heard
+        assert not TELLING_NAMES.search(heard)
+
+
+def test_before_the_start_no_candidate_has_the_papers_key(day: Day) -> None:
+    for candidate, heard in zip(day.candidates, day.before_start, strict=True):
+        script_id = day.live.attempt(candidate.ticket).script_id
+        assert script_id
+        key = day.live.read(
+            lambda session, script_id=script_id: script_key(session, day.live.platform.vault, script_id)
+        )
+        spellings = (key, base64.b64encode(key), base64.urlsafe_b64encode(key), key.hex().encode())
+        assert all(one not in heard for one in spellings)
+        assert base64.b64encode(key) in candidate.line.heard, "it comes with the start"
+        others = [one for one in day.heard_by_candidates() if one != candidate.line.heard]
+        assert all(base64.b64encode(key) not in one for one in others), "to its own page alone"
+
+
+def test_no_candidate_ever_has_anything_of_a_key(day: Day) -> None:
+    for heard in day.before_release:
+        for word in KEY_WORDS:
+            assert word.encode() not in heard, word
+        found = TELLING_NAMES.search(heard)
+        assert found is None, heard[max(0, found.start() - 80) : found.end() + 80]
+        assert not POINT_PATH.search(heard)
+        for word in ("解析", "难度", "答案解析", "标准答案"):
+            assert word.encode() not in heard
+        known = [identity for identity in day.secrets.bank_ids if identity.encode() in heard]
+        assert known == []
+
+
+def test_the_opened_paper_has_the_fields_of_its_class_and_no_more(day: Day) -> None:
+    for candidate in day.candidates:
+        paper = CandidatePaper.model_validate(candidate.paper)
+        assert paper.model_dump() == candidate.paper
+
+
+def test_a_candidate_hears_of_nobody_else(day: Day) -> None:
+    for candidate, heard in zip(day.candidates, day.before_release, strict=True):
+        for ticket in day.live.tickets:
+            if ticket.ticket_id != candidate.ticket.ticket_id:
+                assert ticket.number.encode() not in heard
+                assert f'"{ticket.name}"'.encode() not in heard
+
+
+def test_nobody_hears_a_whole_id_number_or_a_secret(day: Day) -> None:
+    vault = day.live.platform.vault
+    numbers = day.live.read(
+        lambda session: [
+            open_id_number(vault, one.id, one.id_number_cipher) for one in session.scalars(select(Candidate))
+        ]
+    )
+    everything = [*day.heard_by_candidates(), *(proctor.heard for proctor in day.proctors())]
+    secrets = [secret for room in day.live.rooms for secret in room.opening_secrets]
+    devices = [candidate.device for candidate in day.candidates]
+    for heard in everything:
+        for secret in (*numbers, *secrets, *devices, day.site.pin):
+            assert secret.encode() not in heard
+
+
+# ── the order of options (B6) ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_references_of_two_candidates_with_the_same_item_have_nothing_in_common(day: Day) -> None:
+    def layouts(session: Any) -> list[Any]:
+        return [
+            script_layout(session, script)
+            for script in session.scalars(select(Script.id).where(Script.form_label == "A"))
+        ]
+
+    found = day.live.read(layouts)
+    assert len(found) >= 4
+    for one, other in itertools.combinations(found, 2):
+        assert {item.item_version_id for item in one.items.values()} == {
+            item.item_version_id for item in other.items.values()
+        }
+        assert not one.items.keys() & other.items.keys()
+        refs = [{ref for item in layout.items.values() for ref in item.options} for layout in (one, other)]
+        assert not refs[0] & refs[1]
+
+
+def test_neither_place_nor_name_of_an_option_tells_whether_it_is_right(world: ExamWorld) -> None:
+    """Four hundred scripts of one form; a fair shuffle fails this once in a million runs."""
+    platform = world.platform
+    sealed = seal_package(
+        platform.uow,
+        platform.vault,
+        platform.paper_store,
+        world.site.paper_id,
+        "很多",
+        {"A": 400},
+        False,
+        SYSTEM,
+        cost=QUICK,
+    )
+    with platform.uow.read() as session:
+        scripts = session.scalars(select(Script.id).where(Script.package_id == sealed.package_id)).all()
+        layouts = [script_layout(session, script) for script in scripts]
+        from itembank.queries import answer_keys
+
+        keys = answer_keys(session, platform.vault, world.site.paper_id)
+    places: Counter[int] = Counter()
+    by_name: Counter[int] = Counter()
+    free_items = 0
+    for layout in layouts:
+        for item in layout.items.values():
+            key = keys[item.item_version_id].key
+            if item.kind != "single" or "A" not in key:
+                continue
+            options = list(item.options.items())
+            if options[-1][1] == "D" and _is_pinned(layouts, item.item_version_id):
+                continue
+            free_items += 1
+            right = next(place for place, (_, option) in enumerate(options) if option in key)
+            places[right] += 1
+            by_name[sorted(item.options).index(options[right][0])] += 1
+    assert free_items > 400
+    for counts in (places, by_name):
+        assert set(counts) == {0, 1, 2, 3}
+        assert chisquare([counts[place] for place in range(4)]).pvalue > 1e-6
+
+
+def _is_pinned(layouts: list[Any], version: str) -> bool:
+    """The last option is the same one on every script."""
+    last = {
+        list(item.options.values())[-1]
+        for layout in layouts
+        for item in layout.items.values()
+        if item.item_version_id == version
+    }
+    return len(last) == 1
+
+
+# ── replies (B7) ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_reply_to_a_right_and_to_a_wrong_answer_is_the_same(day: Day) -> None:
+    def plain(reply: str) -> str:
+        return re.sub(r'"(seq|server_now_ms)": \d+', r'"\1": 0', reply)
+
+    kinds = {
+        is_right: {re.sub(r'"page_id": "\w+"', "", plain(reply)) for reply in replies}
+        for is_right, replies in day.saves.items()
+    }
+    assert len(day.saves[True]) == len(day.saves[False]) == 40
+    assert kinds[True] == kinds[False]
+    assert len(kinds[True]) == 2, "one form on the channel, one over HTTP"
+    for right, wrong in zip(day.saves[True], day.saves[False], strict=True):
+        assert len(plain(right)) == len(plain(wrong))
+
+
+# ── scores (B8) ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_whoever_asks_for_a_score_early_is_refused_on_every_way(day: Day) -> None:
+    refusals = Counter((status, code) for _, status, code in day.early)
+    assert set(refusals) <= {(403, "NOT_PUBLISHED"), (403, "FORBIDDEN"), (401, "SESSION_ENDED")}
+    assert {(status, code) for who, status, code in day.early if who == "candidate"} == {(403, "NOT_PUBLISHED")}
+
+
+def test_a_score_that_exists_has_reached_nobody(day: Day) -> None:
+    results = day.live.read(lambda session: session.scalars(select(Result)).all())
+    assert results
+    assert all(result.state == "scored" for result in results)
+    for heard in [*day.before_release, *(proctor.heard for proctor in day.proctors())]:
+        assert not re.search(rb'"(score\w*|passed|points|mark\w*)"\s*:', heard)
+    for proctor in day.proctors():
+        for word in ("合格", "得分", "成绩", "分数"):
+            assert word.encode() not in proctor.heard, word
+
+
+# ── proctors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_no_proctor_ever_has_a_word_of_an_item(day: Day) -> None:
+    for proctor in day.proctors():
+        heard = proctor.heard
+        assert len(heard) > 20_000, "there was something to search"
+        for word in (*ITEM_WORDS, *KEY_WORDS):
+            assert word.encode() not in heard, word
+        found = ITEM_NAMES.search(heard) or TELLING_NAMES.search(heard)
+        assert found is None, heard[max(0, found.start() - 80) : found.end() + 80]
+        assert not POINT_PATH.search(heard)
+        assert [identity for identity in day.secrets.bank_ids if identity.encode() in heard] == []
+
+
+def test_no_proctor_ever_has_an_answer(day: Day) -> None:
+    """Not even the references of what was chosen."""
+    refs = {
+        ref.encode()
+        for candidate in day.candidates
+        for item in candidate.items
+        for ref in (item["ref"], *(option["ref"] for option in item["options"]))
+    }
+    for proctor in day.proctors():
+        words = set(re.findall(rb"[a-z0-9]+", proctor.heard))
+        assert not refs & words
+
+
+def test_deltas_are_small_and_say_state_not_content(day: Day) -> None:
+    for proctor in day.proctors():
+        deltas = proctor.sockets[0].events(PROCTOR, "board_delta")
+        assert deltas
+        assert all(delta["room_id"] == day.live.rooms[0].room_id for delta in deltas)
+        for ticket in day.live.tickets:
+            statuses = json.dumps([delta["statuses"] for delta in deltas], ensure_ascii=False)
+            assert ticket.name not in statuses
