@@ -16,7 +16,8 @@ from itembank.services.check_paper import check_paper
 from itembank.services.load_demo_bank import DemoBank, load_demo_bank
 from itembank.services.seal_package import seal_package
 from server.accounts.services.create_account import create_account
-from server.core.actor import SYSTEM
+from server.adapters.vault import Vault
+from server.core.actor import SYSTEM, Actor
 from server.core.permissions import Role
 from server.delivery.services.prepare_attempts import prepare_attempts
 from server.rehearsal.demo_people import roster_csv
@@ -32,6 +33,7 @@ from server.scheduling.services.import_roster import import_roster
 from server.scheduling.services.issue_tickets import IssuedTicket, issue_tickets
 from server.scheduling.services.plan_sitting import plan_sitting
 from server.scheduling.services.publish_sitting import publish_sitting
+from server.storage.unit_of_work import UnitOfWork
 from server.webkit.platform import Platform
 
 ROOM_COLUMNS, AISLE_AFTER = 8, 4
@@ -56,6 +58,7 @@ PROCTORS = ("周建平", "林秀兰", "吴志强", "郑晓梅", "冯国华", "�
             "尤子明", "许红霞", "何正阳", "吕佳慧", "施建军", "张素芬", "孔令辉", "曹雨桐")  # fmt: skip
 
 Progress = Callable[[str], None]
+LoadBank = Callable[[UnitOfWork, Vault, Actor], DemoBank]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +120,20 @@ def compressed_day(now: datetime, factor: int, *, before_start: timedelta | None
 
 
 def prepare_demo(
-    platform: Platform, candidates: int, make_day: Callable[[], DemoDay], progress: Progress = lambda _: None
+    platform: Platform,
+    candidates: int,
+    make_day: Callable[[], DemoDay],
+    progress: Progress = lambda _: None,
+    load_bank: LoadBank = load_demo_bank,
 ) -> DemoSite:
-    """Set everything up; `make_day` is asked last, so that the start is counted from the moment all is ready."""
+    """Set everything up; `make_day` is asked last, so that the start is counted from the moment all is ready.
+
+    Args:
+        load_bank: puts items and a spec table into the bank; by default those of the demonstration.
+    """
     uow, vault = platform.uow, platform.vault
     progress("题库 item bank")
-    bank = load_demo_bank(uow, vault, SYSTEM)
+    bank = load_bank(uow, vault, SYSTEM)
     with uow.read() as session:
         table = session.get_one(SpecTable, bank.spec_table_id)
         run = (session.scalar(select(func.count()).select_from(Sitting)) or 0) + 1
