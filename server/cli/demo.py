@@ -9,19 +9,20 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from gevent import pywsgi
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import select
 
 from scoring.reference_receiver import ReferenceReceiver
 from server.cli.context import DataOption, JsonOption, open_platform
 from server.rehearsal.demo_day import DayReport, DemoDayRunner
 from server.rehearsal.demo_site import DemoSite, compressed_day, prepare_demo
 from server.rehearsal.server_process import ServerProcess, free_port
+from server.scheduling.models import Sitting
 from server.webkit.platform import Platform
 
 app = typer.Typer()
@@ -33,7 +34,6 @@ AUTO_FACTOR = 135
 PERSON_FACTOR = 6
 PERSON_BEFORE_START = timedelta(seconds=100)
 PLUG_PULLED_FOR = timedelta(seconds=2)
-DEFAULT_DATA = Path("var/demo")
 
 
 @app.command()
@@ -60,11 +60,12 @@ def demo(
     """在本机演示完整的一天 A whole exam day on this machine."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     began = time.monotonic()
-    platform = open_platform(data or DEFAULT_DATA)
+    platform = open_platform(data)
     if nodes > 1 and (platform.database.is_sqlite or not platform.settings.redis_url.get_secret_value()):
         raise typer.BadParameter(
             "多个进程需要 PostgreSQL 和 Redis Several nodes need PostgreSQL and Redis: MINGYUAN_DATABASE_URL, MINGYUAN_REDIS_URL"
         )
+    _refuse_a_real_site(platform)
     port = (free_port() if auto else 8600) if port < 0 else (port or free_port())
     if prepare_only:
         site = _prepare(platform, candidates, auto=auto)
@@ -91,6 +92,16 @@ def demo(
         finally:
             for one in servers:
                 one.stop()
+
+
+def _refuse_a_real_site(platform: Platform) -> None:
+    """Made-up people do not belong among real candidates."""
+    with platform.uow.read() as session:
+        is_real = session.scalar(select(Sitting.id).where(Sitting.is_rehearsal.is_(False)).limit(1)) is not None
+    if is_real:
+        raise typer.BadParameter(
+            "这个数据目录里有正式场次，请用 --data 指定另一个目录 This data folder holds real sittings: name another with --data"
+        )
 
 
 def _servers(platform: Platform, host: str, ports: list[int], certification_url: str) -> list[ServerProcess]:
