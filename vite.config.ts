@@ -14,6 +14,7 @@ const ENTRIES: Record<string, string> = {
   candidate: "exam_client/web/main.ts",
   board: "proctor/web/main.ts",
   staff: "server/web/staff/main.ts",
+  office: "server/web/office/main.ts",
   results: "scoring/web/main.ts",
   bank: "itembank/web/main.ts",
   tokens: "server/web/tokens.css", // for pages the server renders without any script
