@@ -39,11 +39,11 @@ def serve(
         print(f"{refusal.message_zh}\n{refusal.message_en}", file=sys.stderr)
         raise typer.Exit(1) from None
     host, port = host or settings.host, port if port is not None else settings.port
-    _tell_first_start(node.platform, host, port)
+    tell_first_start(node.platform, host, port)
     node.serve(host, port)
 
 
-def _tell_first_start(platform: Platform, host: str, port: int) -> None:
+def tell_first_start(platform: Platform, host: str, port: int) -> None:
     """While there is no account at all, a one-time code is the only way in, and this is the only place that shows it."""
     with platform.uow.read() as session:
         if list_accounts(session):

@@ -32,6 +32,7 @@ class BagWanted(BaseModel):
     room_id: str = Field(max_length=64)
     paper_id: str = Field(max_length=64)
     spares: int = USUAL_SPARES
+    replaces: bool = False
 
 
 def register(app: Flask, platform: Platform) -> None:
@@ -52,7 +53,7 @@ def register(app: Flask, platform: Platform) -> None:
         wanted = parse(BagWanted)
         sealed = seal_room_package(
             platform.uow, platform.vault, platform.paper_store, sitting_id, wanted.room_id, wanted.paper_id,
-            current_actor(), wanted.spares,
+            current_actor(), wanted.spares, replaces=wanted.replaces,
         )  # fmt: skip
         with platform.uow.read() as session:
             is_published = require_sitting(session, sitting_id).state == SittingState.PUBLISHED

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from itembank.models import Script
 from itembank.queries import take_script
 from server.audit.actions import AuditAction
 from server.audit.log import record
@@ -19,7 +21,8 @@ from server.storage.unit_of_work import UnitOfWork
 def prepare_attempts(uow: UnitOfWork, sitting_id: str, actor: Actor) -> int:
     """Create what is missing and return how many were made; repeating it is harmless.
 
-    A room without a bag yet gets attempts without scripts; call again when the bag is there.
+    A room without a bag yet gets attempts without scripts; call again when the bag is there. Where the office replaced a
+    bag before it was fetched, candidates who have not come yet hand back the old bag's scripts and get one of the new.
 
     Raises:
         Conflict: `FORM_MISMATCH`: the bag holds no script of a seat's form any more.
@@ -30,6 +33,7 @@ def prepare_attempts(uow: UnitOfWork, sitting_id: str, actor: Actor) -> int:
             room.room_id: room.package_id
             for room in session.scalars(select(SittingRoom).where(SittingRoom.sitting_id == sitting_id))
         }
+        _hand_back_lapsed_scripts(session, sitting_id)
         existing = {a.ticket_id: a for a in session.scalars(select(Attempt).where(Attempt.sitting_id == sitting_id))}
         made = 0
         tickets = session.scalars(
@@ -57,3 +61,21 @@ def prepare_attempts(uow: UnitOfWork, sitting_id: str, actor: Actor) -> int:
         refresh_deadlines(work, sitting_id)
         record(work, actor, AuditAction.DELIVERY_ATTEMPTS_PREPARED, f"sitting:{sitting_id}", {"made": made})
     return made
+
+
+def _hand_back_lapsed_scripts(session: Session, sitting_id: str) -> None:
+    query = (
+        select(Attempt, Script)
+        .join(Script, Script.id == Attempt.script_id)
+        .join(SittingRoom, (SittingRoom.sitting_id == Attempt.sitting_id) & (SittingRoom.room_id == Attempt.room_id))
+        .where(
+            Attempt.sitting_id == sitting_id,
+            Attempt.state == AttemptState.EXPECTED.value,
+            SittingRoom.fetched_at.is_(None),
+            SittingRoom.package_id.is_not(None),
+            SittingRoom.package_id != Script.package_id,
+        )
+    )
+    for attempt, script in session.execute(query):
+        attempt.script_id = script.taken_by = None
+    session.flush()

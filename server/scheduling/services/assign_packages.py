@@ -26,12 +26,17 @@ def assign_packages(
         if room is None:
             raise NotFound("ROOM_NOT_FOUND", "没有找到这个考场。", "There is no such room.")
         if room.fetched_at is not None or room.paper_opened_at is not None:
-            raise Conflict(
-                "PACKAGE_FETCHED",
-                "试卷包已交给监考，不能再更换。",
-                "The package has been handed out and cannot be changed.",
-            )
+            raise package_fetched()
         room.package_id, room.backup_package_id = package_id, backup_package_id
         record(work, actor, AuditAction.SCHEDULING_SITTING_CHANGED, f"sitting:{sitting_id}",
                {"room_id": room_id, "package_id": package_id, "backup_package_id": backup_package_id})  # fmt: skip
     return room
+
+
+def package_fetched() -> Conflict:
+    """The refusal of every change of a bag that left the office."""
+    return Conflict(
+        "PACKAGE_FETCHED",
+        "试卷包已交给监考，不能再更换。",
+        "The package has been handed out and cannot be changed.",
+    )

@@ -17,7 +17,7 @@ from server.core.errors import Conflict, InvalidInput, NotFound
 from server.scheduling.domain.states import SittingState
 from server.scheduling.models import AdmissionTicket, Room, Sitting, SittingRoom
 from server.scheduling.queries import require_sitting
-from server.scheduling.services.assign_packages import assign_packages
+from server.scheduling.services.assign_packages import assign_packages, package_fetched
 from server.storage.unit_of_work import UnitOfWork
 
 #: Scripts of each form beyond what the seats need: for a file that cannot be read on the day.
@@ -35,25 +35,26 @@ def seal_room_package(
     actor: Actor,
     spares: int = USUAL_SPARES,
     *,
+    replaces: bool = False,
     cost: KdfCost = USUAL_COST,
 ) -> SealedPackage:
     """Seal a bag from this paper and give it to the room. Its two secrets are in the answer and nowhere else.
 
-    Before publication a room's bag may be sealed anew, say when a secret was lost; afterwards candidates hold its
-    scripts. All rooms of a sitting use one paper.
+    Until the proctors have fetched it, a room's bag may be replaced on purpose, say when a secret was lost; candidates of
+    a published sitting then need scripts of the new one (`prepare_attempts`). All rooms of a sitting use one paper.
 
     Raises:
         NotFound: `SITTING_NOT_FOUND`, `ROOM_NOT_FOUND`, `PAPER_NOT_FOUND`, `FORM_NOT_FOUND`.
         InvalidInput: `COPIES_INVALID`.
-        Conflict: `TICKETS_MISSING`: how many scripts a room needs is known from its tickets; `ROOM_HAS_BAG`;
-            `OTHER_PAPER`; and as `seal_package`, `assign_packages`.
+        Conflict: `TICKETS_MISSING`: how many scripts a room needs is known from its tickets; `ROOM_HAS_BAG` without
+            `replaces`; `PACKAGE_FETCHED`; `OTHER_PAPER`; and as `seal_package`, `assign_packages`.
     """
     if not 0 <= spares <= MOST_SPARES:
         raise InvalidInput(
             "COPIES_INVALID", f"备份数应为 0–{MOST_SPARES}。", f"0 to {MOST_SPARES} spare copies are possible."
         )
     with uow.read() as session:
-        label = _check(session, sitting_id, room_id, paper_id)
+        label = _check(session, sitting_id, room_id, paper_id, replaces=replaces)
         copies = {form: count + spares for form, count in forms_needed(session, sitting_id, room_id).items()}
     if not copies:
         raise Conflict(
@@ -63,7 +64,9 @@ def seal_room_package(
         )
     sealed = seal_package(uow, vault, paper_store, paper_id, label, copies, is_backup=False, actor=actor, cost=cost)
     with uow.read() as session:
-        _check(session, sitting_id, room_id, paper_id)  # sealing took a while: two people may have sealed at once
+        _check(
+            session, sitting_id, room_id, paper_id, replaces=replaces
+        )  # sealing took a while: two people may have sealed at once
     assign_packages(uow, sitting_id, room_id, sealed.package_id, actor)
     return sealed
 
@@ -91,17 +94,19 @@ def paper_of(session: Session, sitting: Sitting, but_not_room: str = "") -> str 
     return session.scalars(query.limit(1)).first()
 
 
-def _check(session: Session, sitting_id: str, room_id: str, paper_id: str) -> str:
+def _check(session: Session, sitting_id: str, room_id: str, paper_id: str, *, replaces: bool) -> str:
     """The words on the bag, when one may be sealed for this room."""
     sitting = require_sitting(session, sitting_id)
     room = session.get(SittingRoom, (sitting_id, room_id))
     if room is None:
         raise NotFound("ROOM_NOT_FOUND", "没有找到这个考场。", "There is no such room.")
-    if room.package_id is not None and sitting.state != SittingState.PLANNED:
+    if room.fetched_at is not None or room.paper_opened_at is not None or SittingState(sitting.state).is_over:
+        raise package_fetched()
+    if room.package_id is not None and not replaces:
         raise Conflict(
             "ROOM_HAS_BAG",
-            "该考场已有试卷袋，且已分到考生，不能重封。",
-            "This room has a bag already, and candidates hold its scripts: it cannot be sealed anew.",
+            "该考场已有试卷袋。如口令遗失需要重封，请确认重封：原袋及其口令随即作废。",
+            "This room has a bag already. If a secret was lost, say that the bag is to be replaced: the old one then lapses.",
         )
     agreed = paper_of(session, sitting, room_id)
     if agreed is not None and agreed != paper_id:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
 from openpyxl import load_workbook
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-import itembank.views
-import server.delivery.office_views
-import server.scheduling.views
 from itembank.models import Script
 from server.adapters.print_fonts import find_print_fonts
 from server.adapters.vault import Vault
@@ -30,18 +25,11 @@ from server.scheduling.models import Registration, SittingRoom
 from server.settings import Settings
 from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
-from server.webkit import error_replies, headers
-from server.webkit.guards import POLICY, register_loader
+from server.webkit.guards import POLICY
 from server.webkit.platform import Platform
-from tests.factories.accounts import an_account
-from tests.factories.paper_rows import a_paper_world
+from tests.factories.office import BASE, CLERK, KEEPER, PEOPLE, Office
 from tests.factories.rosters import as_csv, as_xlsx, roster_rows
 from tests.factories.scheduling import id_number
-
-CLERK = Actor("clerk", Role.EXAM_CLERK, "钱晓芸")
-KEEPER = Actor("keeper", Role.BANK_KEEPER, "李文博")
-BASE = "/api/scheduling"
-PEOPLE = 9
 
 
 @pytest.fixture
@@ -53,99 +41,6 @@ def database(sqlite_database: Database) -> Database:
 @pytest.fixture
 def platform(uow: UnitOfWork, vault: Vault, tmp_path: Path) -> Platform:
     return Platform(Settings(data=tmp_path / "data"), uow.clock, uow.database, uow.bus, vault)
-
-
-class Office:
-    """Whoever sits at the page, and the steps with what they need filled in."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.actor: Actor | None = CLERK
-        self.app = Flask("server", root_path=str(Path(headers.__file__).parents[1]))
-        self.app.extensions["mingyuan"] = platform
-        self.app.config["MAX_CONTENT_LENGTH"] = 12 * 2**20
-        error_replies.register(self.app)
-        headers.register(self.app, secure=False)
-        register_loader(self.app, "/api/", lambda: ([self.actor], "csrf") if self.actor else None)
-        server.scheduling.views.register(self.app, platform)
-        server.delivery.office_views.register(self.app, platform)
-        itembank.views.register(self.app, platform, 1200, 8)
-        self.client = self.app.test_client()
-
-    def get(self, path: str, actor: Actor | None = CLERK) -> Any:
-        self.actor = actor
-        reply = self.client.get(path)
-        assert reply.status_code == 200, reply.json
-        return reply.json
-
-    def send(self, path: str, body: Any = None, actor: Actor | None = CLERK, **more: Any) -> TestResponse:
-        self.actor = actor
-        more = more or {"json": {} if body is None else body}
-        return self.client.post(path, headers={"X-CSRF-Token": "csrf"}, **more)
-
-    def done(self, path: str, body: Any = None, actor: Actor | None = CLERK) -> Any:
-        reply = self.send(path, body, actor)
-        assert reply.status_code == 200, reply.json
-        return reply.json
-
-    def upload(self, sitting_id: str, data: bytes, mode: str, name: str = "名单.xlsx") -> TestResponse:
-        form = {"file": (io.BytesIO(data), name), "mode": mode}
-        path = f"{BASE}/sittings/{sitting_id}/import-roster"
-        return self.send(path, data=form, content_type="multipart/form-data")
-
-    # ── the steps ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def plan(self, rooms: int = 2) -> str:
-        centre = self.done(f"{BASE}/create-centre", {"name": "第一考点"})["centre_id"]
-        room_ids = [
-            self.done(
-                f"{BASE}/create-room",
-                {"centre_id": centre, "name": f"第{n}考场", "number": n, "rows": 3, "columns": 3, "spare": 1},
-            )["room_id"]
-            for n in range(1, rooms + 1)
-        ]
-        wanted = {
-            "centre_id": centre, "name": "电工四级理论", "occupation_code": "6-31-01-03", "occupation_name": "电工",
-            "level": 4, "starts_at": "2026-06-16T09:00:00", "duration_minutes": 90, "room_ids": room_ids,
-            "profile": "suzhou-2021",
-        }  # fmt: skip
-        return str(self.done(f"{BASE}/plan-sitting", wanted)["sitting_id"])
-
-    def enrol(self, sitting_id: str, people: int = PEOPLE) -> None:
-        reply = self.upload(sitting_id, as_xlsx(roster_rows(people)), "all")
-        assert reply.json["stored"] == people, reply.json
-
-    def seat(self, sitting_id: str) -> None:
-        self.done(f"{BASE}/sittings/{sitting_id}/assign-seats", {"forms": ["A", "B"]})
-
-    def ticket(self, sitting_id: str, **wanted: Any) -> TestResponse:
-        return self.send(f"{BASE}/sittings/{sitting_id}/issue-tickets", wanted)
-
-    def staff(self, sitting_id: str) -> None:
-        with self.platform.uow() as work:
-            people = [an_account(work.session, [Role.PROCTOR]).id for _ in range(4)]
-        for number, room in enumerate(self.full(sitting_id)["rooms"]):
-            chief, deputy = people[2 * number : 2 * number + 2]
-            body = {"room_id": room["id"], "chief_id": chief, "deputy_ids": [deputy]}
-            self.done(f"{BASE}/sittings/{sitting_id}/assign-proctors", body)
-
-    def paper(self) -> str:
-        a_paper_world(self.platform.database, self.platform.paper_store, vault=self.platform.vault)
-        [table] = self.get("/api/bank/spec-tables", KEEPER)["spec_tables"]
-        wanted = {"spec_table_id": table["id"], "forms": 2, "backups": 1, "seed": 7}
-        return str(self.done("/api/bank/assemble-paper", wanted, KEEPER)["paper_id"])
-
-    def seal(self, sitting_id: str, paper_id: str, room: int = 0, **more: Any) -> TestResponse:
-        room_id = self.full(sitting_id)["rooms"][room]["id"]
-        body = {"room_id": room_id, "paper_id": paper_id, **more}
-        return self.send(f"{BASE}/sittings/{sitting_id}/seal-room", body, KEEPER)
-
-    def full(self, sitting_id: str) -> Any:
-        return self.get(f"{BASE}/sittings/{sitting_id}")
-
-    def next_step(self) -> str | None:
-        [head] = self.get(f"{BASE}/sittings")["sittings"]
-        return next((step["step"] for step in head["steps"] if step["is_next"]), None)
 
 
 @pytest.fixture
@@ -203,8 +98,36 @@ def test_bags_sealed_after_publication_reach_the_candidates_too(office: Office, 
         assert office.seal(sitting_id, paper_id, room).status_code == 200
     with office.platform.uow.read() as session:
         assert session.scalar(select(func.count()).where(Attempt.script_id.is_not(None))) == PEOPLE
+
+
+def test_a_lost_secret_is_mended_by_replacing_the_bag_until_it_is_fetched(office: Office, printable: None) -> None:
+    sitting_id = office.plan()
+    office.enrol(sitting_id)
+    office.seat(sitting_id)
+    office.ticket(sitting_id)
+    office.staff(sitting_id)
+    paper_id = office.paper()
+    for room in (0, 1):
+        office.seal(sitting_id, paper_id, room)
+    office.done(f"{BASE}/sittings/{sitting_id}/publish")
     again = office.seal(sitting_id, paper_id)
     assert (again.status_code, again.json["code"]) == (409, "ROOM_HAS_BAG")
+    assert office.seal(sitting_id, paper_id, replaces=True).status_code == 200
+    with office.platform.uow.read() as session:
+        query = (
+            select(Script.package_id, SittingRoom.package_id)
+            .join(Attempt, Attempt.script_id == Script.id)
+            .join(SittingRoom, SittingRoom.room_id == Attempt.room_id)
+        )
+        held = session.execute(query).all()
+        assert len(held) == PEOPLE
+        assert all(mine == of_room for mine, of_room in held)
+        assert session.scalar(select(func.count()).where(Script.taken_by.is_not(None))) == PEOPLE
+    room_id = office.full(sitting_id)["rooms"][0]["id"]
+    with office.platform.uow() as work:
+        work.session.get_one(SittingRoom, (sitting_id, room_id)).fetched_at = work.clock.now()
+    late = office.seal(sitting_id, paper_id, replaces=True)
+    assert (late.status_code, late.json["code"]) == (409, "PACKAGE_FETCHED")
 
 
 def test_a_bag_holds_what_the_seats_need_and_spares(office: Office, printable: None) -> None:
@@ -221,17 +144,13 @@ def test_a_bag_holds_what_the_seats_need_and_spares(office: Office, printable: N
     assert office.full(sitting_id)["rooms"][0]["bag"]["script_count"] == 9
 
 
-def test_a_lost_secret_is_mended_by_sealing_anew_before_publication(office: Office, printable: None) -> None:
+def test_all_rooms_of_a_sitting_use_one_paper(office: Office, printable: None) -> None:
     sitting_id = office.plan()
     office.enrol(sitting_id)
     office.seat(sitting_id)
     office.ticket(sitting_id)
     paper_id = office.paper()
-    first, second = office.seal(sitting_id, paper_id).json, office.seal(sitting_id, paper_id).json
-    assert first["package_id"] != second["package_id"]
-    with office.platform.uow.read() as session:
-        held = session.scalars(select(SittingRoom.package_id).where(SittingRoom.package_id.is_not(None))).all()
-    assert held == [second["package_id"]]
+    office.seal(sitting_id, paper_id)
     [table] = office.get("/api/bank/spec-tables", KEEPER)["spec_tables"]
     other = office.done("/api/bank/assemble-paper", {"spec_table_id": table["id"], "forms": 2, "seed": 8}, KEEPER)
     refused = office.seal(sitting_id, other["paper_id"], room=1)
