@@ -73,6 +73,7 @@ check: setup-dev ## style, types, import contract, translations, page budgets
 	$(PY) deploy/build/generate_wire_types.py --check
 	$(PAGES) npm run typecheck --silent
 	$(PY) deploy/build/check_pages.py
+	$(PY) deploy/build/generate_wire_docs.py --check
 	@if [ -f server/webkit/check_translations.py ]; then set -x; $(PY) -m server.webkit.check_translations; fi
 
 format: setup-dev ## puts the Python code in shape

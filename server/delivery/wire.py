@@ -71,7 +71,7 @@ class RecordAnswers(Wire):
     """
 
     page_id: PageId
-    epoch: int = Field(ge=1)
+    epoch: int = Field(ge=1, le=1_000_000)
     entries: Annotated[list[Entry], Field(min_length=1, max_length=MAX_ENTRIES_PER_MESSAGE)]
 
 

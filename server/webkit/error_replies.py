@@ -29,7 +29,7 @@ STATUS: dict[type[errors.MingyuanError], int] = {
     errors.Unavailable: 503,
 }
 
-_HTTP_WORDS = {
+HTTP_WORDS = {
     404: ("NOT_FOUND", "没有找到这个页面或内容。", "There is no such page or content."),
     405: ("METHOD_NOT_ALLOWED", "这个地址不接受这种请求。", "This address does not take this kind of request."),
     413: ("BODY_TOO_LARGE", "提交的内容过大。", "The request is larger than is accepted."),
@@ -84,7 +84,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> tuple[Response, int]:
         status = error.code or 500
-        code, zh, en = _HTTP_WORDS.get(status, ("HTTP_ERROR", "请求没有被接受。", "The request was not accepted."))
+        code, zh, en = HTTP_WORDS.get(status, ("HTTP_ERROR", "请求没有被接受。", "The request was not accepted."))
         response = jsonify({"code": code, "message_zh": zh, "message_en": en, "request_id": g.get("request_id", "")})
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
