@@ -344,5 +344,7 @@ def test_from_the_first_start_to_a_published_sitting(site: Site, come, tmp_path:
     clerk.page.get_by_text("All six steps are done.").wait_for()
     for step in ("Roster", "Seats", "Tickets", "Proctors", "Bags", "Publish"):
         clerk.button(step).first.click()
-        clerk.check_page()
+        for width, height in ((683, 384), (768, 1024), (1366, 768)):  # 200 % zoom, a tablet, an office PC
+            clerk.page.set_viewport_size({"width": width, "height": height})
+            clerk.check_page()
     assert re.search(r"[\u4e00-\u9fff]{2}", clerk.page.locator("ol.line").inner_text()) is None
