@@ -18,6 +18,7 @@ class BoardWatcher:
         self.states: dict[str, dict[str, Any]] = {}
         person = StaffMember(base_url, room.deputy.login_name, room.deputy.password)
         self._channel = WireClient(base_url, "/proctor", person.cookie, self._hear)
+        person.close()
         self._channel.connect({})
         self.version = self._channel.ask("watch_room", {"sitting_id": sitting_id, "room_id": room.room_id})["version"]
 

@@ -34,7 +34,9 @@ def test_nothing_ends_by_itself_until_somebody_decides(
     waiting = candidate.state()
     assert waiting["step"] == "awaiting_decision"
     assert waiting["clock"]["phase"] == "awaiting_decision"
-    assert candidate.send(candidate.entry(1, 1))["acks"][0]["standing"] == "counted", "what was answered meanwhile is kept"
+    assert candidate.send(candidate.entry(1, 1))["acks"][0]["standing"] == "counted", (
+        "what was answered meanwhile is kept"
+    )
     for room in exam.rooms[:1]:
         assert "awaiting_decision" in [alarm["kind"] for alarm in exam.board(room)["alarms"]]
 

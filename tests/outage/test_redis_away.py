@@ -18,8 +18,8 @@ from tests.support.raw_candidate import RawCandidate
 
 pytestmark = [pytest.mark.live, pytest.mark.redis, pytest.mark.timeout(240)]
 PEOPLE = 6
-#: a browser page waits so long for its acknowledgement before it sends again
-PATIENCE_S = 6
+#: generous for a busy machine; a wait for Redis in the way of every answer would be far longer
+PATIENCE_S = 3
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,9 @@ def test_a_frozen_redis_holds_nobody_up(exam: LiveServer, own_redis: redis_serve
     try:
         before = set(exam.history.sent)
         exam.wait_for_acks(exam.acked() + PEOPLE * 6)
-        waits = [entry.save_ms or 0.0 for key, entry in dict(exam.history.sent).items() if key not in before and entry.acked]
+        waits = [
+            entry.save_ms or 0.0 for key, entry in dict(exam.history.sent).items() if key not in before and entry.acked
+        ]
         assert max(waits) < PATIENCE_S * 1000
     finally:
         own_redis._child.send(signal.SIGCONT)
