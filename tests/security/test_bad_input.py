@@ -410,3 +410,10 @@ def test_wrong_secrets_open_nothing_and_do_not_say_whose_was_wrong(world: ExamWo
         assert refusal(response) == (403, "OPENING_SECRET_WRONG")
         told.append({**response.json, "request_id": ""})
     assert told[0] == told[1]
+
+
+def test_reading_the_room_record_changes_nothing(running: ExamWorld) -> None:
+    chief = running.staff(running.room().chief)
+    before = running.rows()
+    assert chief.get(running.address(1, "record.pdf")).get_data().startswith(b"%PDF")
+    assert running.rows() == before

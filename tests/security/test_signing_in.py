@@ -14,7 +14,7 @@ from server.core.actor import SYSTEM
 from server.core.permissions import Role
 from server.delivery.models import CandidateSession
 from tests.factories.accounts import PASSWORD
-from tests.security.exam_world import MINUTE, OTHER_DEVICE, OTHER_PAGE, ExamWorld, T
+from tests.security.exam_world import MINUTE, OTHER_DEVICE, OTHER_PAGE, ExamWorld, T, exam_world
 
 WRONG_PIN = "000000"
 
@@ -163,8 +163,6 @@ def test_cookies_are_long_random_and_kept_from_scripts_and_other_sites(open_door
 
 
 def test_behind_https_cookies_are_bound_to_the_host(planted, tmp_path) -> None:
-    from tests.security.exam_world import exam_world
-
     with exam_world(*planted, tmp_path / "secure", secure_cookies=True) as world:
         response = world.nobody().post(
             "/api/staff/sign-in", {"login_name": world.room().chief.login_name, "password": PASSWORD}
@@ -231,3 +229,12 @@ def test_ids_are_long_and_share_no_prefix(running: ExamWorld) -> None:
     assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in ids)
     assert len({one[:6] for one in ids}) == len(ids)
     assert statistics.mean(len(set(one)) for one in ids) > 8
+
+
+def test_behind_a_proxy_only_what_the_proxy_itself_added_is_believed(planted, tmp_path) -> None:
+    with exam_world(*planted, tmp_path / "proxied", trusted_proxies=1) as world:
+        world.open_doors()
+        body = {"ticket_number": world.site.tickets[0].number, "pin": world.site.pin, "device_secret": "e" * 64}
+        reply = world.nobody().post("/api/candidate/sign-in", body, X_Forwarded_For="1.2.3.4, 10.9.8.7")
+        assert reply.status_code == 200
+        assert world.read(lambda session: session.scalars(select(CandidateSession.machine)).all()) == ["10.9.8.7"]
