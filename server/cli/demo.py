@@ -28,8 +28,8 @@ from server.webkit.platform import Platform
 app = typer.Typer()
 screen = Console(stderr=True)
 
-#: `--auto`: 90 minutes in 40 seconds, so that the whole day takes about a minute
-AUTO_FACTOR = 135
+#: `--auto`: 90 minutes in 34 seconds, so that the whole day takes about a minute
+AUTO_FACTOR = 160
 #: with a person at one seat: 90 minutes in 15, the doors open at once
 PERSON_FACTOR = 6
 PERSON_BEFORE_START = timedelta(seconds=100)

@@ -27,6 +27,9 @@ from server.rehearsal.wire_client import ChannelDown, ChannelRefused, WireClient
 log = logging.getLogger(__name__)
 HTTP_TIMEOUT_S = 8.0
 HEARTBEAT_S = 5.0
+#: the first and the longest wait before the next try while the server is away
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 0.8
 BATCH = 100
 
 
@@ -83,7 +86,10 @@ class SimulatedCandidate:
         self._unsent: dict[int, dict[str, Any]] = {}
         self._channel: WireClient | None = None
         self._lost_at: float | None = None
+        self._try_again_at = 0.0
+        self._waited_s = FIRST_WAIT_S
         self._gap_ms = 0
+        self._answered_in_gap = False
         self._http = httpx.Client(timeout=HTTP_TIMEOUT_S)
         self._go_to_node()
 
@@ -188,6 +194,7 @@ class SimulatedCandidate:
         self._history.invoke(Sent(self._attempt_id, self._page_id, self._seq, item["ref"], tuple(value)))
         if self._channel is None or not self._channel.is_open:
             self.seen.answered_while_away += 1
+            self._answered_in_gap = True
 
     def _send_unsent(self) -> bool:
         """Send what is not acknowledged, by the channel or by plain HTTP; True when nothing is left."""
@@ -229,14 +236,17 @@ class SimulatedCandidate:
             return self._channel
         if self._channel is not None and self._lost_at is None:
             self._lost_at = time.monotonic()
+        if time.monotonic() < self._try_again_at:
+            return None
         try:
             cookie = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
             channel = WireClient(self.nodes.current, "/candidate", cookie, self._hear)
             channel.connect({"page_id": self._page_id})
         except (ChannelDown, ChannelRefused):
             self._move_on()
-            self._pause(self._random.uniform(0.1, 0.4))
+            self._back_off()
             return None
+        self._waited_s = FIRST_WAIT_S
         if self._lost_at is not None:
             away = time.monotonic() - self._lost_at
             self._history.reconnect_s.append(away)
@@ -244,8 +254,15 @@ class SimulatedCandidate:
         self._channel = channel
         return channel
 
+    def _back_off(self) -> None:
+        """As the page does: a room must not come back in the same second (reliability 2.8)."""
+        self._try_again_at = time.monotonic() + self._random.uniform(0.5, 1.5) * self._waited_s
+        self._waited_s = min(LONGEST_WAIT_S, 2 * self._waited_s)
+
     def _ask(self, name: str, message: dict[str, Any], address: str) -> dict[str, Any] | None:
         channel = self._keep_channel()
+        if channel is None and time.monotonic() < self._try_again_at:
+            return None
         if channel is not None:
             try:
                 reply: dict[str, Any] = channel.ask(name, message)
@@ -257,9 +274,10 @@ class SimulatedCandidate:
 
     def _heartbeat(self) -> None:
         message = {"page_id": self._page_id, "unsent": len(self._unsent), "gap_ms": self._gap_ms}
+        message["answered_during_gap"] = self._gap_ms > 0 and self._answered_in_gap
         reply = self._ask("heartbeat", message, "/api/candidate/heartbeat")
         if reply is not None and reply.get("ok"):
-            self._gap_ms = 0
+            self._gap_ms, self._answered_in_gap = 0, False
             self.seen.step = reply["step"]
             self._learn_clock(reply["clock"])
 

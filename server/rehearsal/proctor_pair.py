@@ -60,6 +60,7 @@ class ProctorPair:
             self._at(end)
             self._when_everybody_is_done()
             self._do("end-room")
+            self._settle_proposals()
             self._both("sign-record", {}, {})
         except _Stopped:
             log.debug("the proctors of %s were stopped", self._room.name)
@@ -87,6 +88,13 @@ class ProctorPair:
         open_states = {"signed_in", "waiting", "answering", "suspended"}
         while any(status["state"] in open_states for status in self._reading(self._room.chief)["statuses"]):
             self._wait(RETRY_S)
+
+    def _settle_proposals(self) -> None:
+        """Proposed time that nobody stands for is taken back: the record cannot be signed while it is open."""
+        for row in self._reading(self._room.chief)["time_rows"]:
+            if row["status"] == "proposed" and row["kind"] != "reversal":
+                reason = "演练：以服务器记录为准"
+                self._do("decide-time", {"time_entry_id": row["id"], "decision": "reverse", "reason": reason})
 
     def _both(self, command: str, chief_body: dict[str, object], deputy_body: dict[str, object]) -> None:
         self._do(command, chief_body, self._room.chief)
