@@ -22,7 +22,7 @@ from server.audit.models import AuditEntry
 from server.core.bus import InProcessBus
 from server.core.clock import ManualClock
 from server.core.permissions import Role
-from server.delivery.models import Attempt
+from server.delivery.models import Attempt, JournalEntry
 from server.rehearsal.demo_site import DemoAccount, DemoRoom
 from server.scheduling.services.issue_tickets import IssuedTicket
 from server.settings import Settings
@@ -244,6 +244,27 @@ class ExamWorld:
             return query(session)
 
 
+# ── reading replies ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ack_of(response: TestResponse) -> tuple[str, str | None]:
+    assert response.status_code == 200, response.get_data(as_text=True)
+    return response.json["acks"][0]["standing"], response.json["acks"][0]["code"]
+
+
+def refusal(response: TestResponse) -> tuple[int, str]:
+    body = response.get_json()
+    assert body["message_zh"]
+    assert body["message_en"]
+    return response.status_code, body["code"]
+
+
+def journal(world: ExamWorld, browser: CandidateBrowser) -> list[JournalEntry]:
+    attempt_id = browser.attempt_id
+    query = select(JournalEntry).where(JournalEntry.attempt_id == attempt_id).order_by(JournalEntry.entry_no)
+    return world.read(lambda session: list(session.scalars(query)))
+
+
 def make_template(folder: Path) -> PlantedSite:
     """The planted site in a folder, to be copied for each test."""
     database = Database(f"sqlite:///{folder / 'mingyuan.db'}")
@@ -286,5 +307,8 @@ __all__ = [
     "ExamWorld",
     "T",
     "Visitor",
+    "ack_of",
     "exam_world",
+    "journal",
+    "refusal",
 ]
