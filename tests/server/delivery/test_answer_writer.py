@@ -77,7 +77,9 @@ def writer(database: Database, told: Committed) -> Iterator[AnswerWriter]:
     writer.stop()
 
 
-def line(attempt_id: str, seq: int, value: str = "o1", item: str = "q1", *, epoch: int = 1, at: datetime = IN_TIME) -> Line:
+def line(
+    attempt_id: str, seq: int, value: str = "o1", item: str = "q1", *, epoch: int = 1, at: datetime = IN_TIME
+) -> Line:
     options = tuple(value.split()) if value else ()
     return Line(attempt_id, PAGE, seq, epoch, "answer", item, options, 0, 0, at, GRACE, "node")
 
@@ -88,7 +90,9 @@ def stored(database: Database, attempt_id: str) -> list[JournalEntry]:
         return list(session.scalars(query))
 
 
-def test_an_acknowledged_answer_is_in_the_journal(writer: AnswerWriter, database: Database, attempt_ids: list[str]) -> None:
+def test_an_acknowledged_answer_is_in_the_journal(
+    writer: AnswerWriter, database: Database, attempt_ids: list[str]
+) -> None:
     outcomes = writer.record([line(attempt_ids[0], 1), line(attempt_ids[0], 2, "o2", "q2")])
 
     assert [o.standing for o in outcomes] == ["counted", "counted"]
@@ -101,7 +105,9 @@ def test_an_acknowledged_answer_is_in_the_journal(writer: AnswerWriter, database
         assert (attempt.answered, attempt.last_seq, attempt.last_answer_at) == (2, 2, IN_TIME)
 
 
-def test_a_repeat_is_acknowledged_and_stored_once(writer: AnswerWriter, database: Database, attempt_ids: list[str]) -> None:
+def test_a_repeat_is_acknowledged_and_stored_once(
+    writer: AnswerWriter, database: Database, attempt_ids: list[str]
+) -> None:
     first = writer.record([line(attempt_ids[0], 1)])
     again = writer.record([line(attempt_ids[0], 1), line(attempt_ids[0], 1)])
 
@@ -143,7 +149,9 @@ def test_a_lower_number_never_overwrites_a_higher_one(
         assert session.get_one(Attempt, attempt_ids[0]).answered == 1
 
 
-def test_clearing_an_answer_takes_it_off_the_count(writer: AnswerWriter, database: Database, attempt_ids: list[str]) -> None:
+def test_clearing_an_answer_takes_it_off_the_count(
+    writer: AnswerWriter, database: Database, attempt_ids: list[str]
+) -> None:
     writer.record([line(attempt_ids[0], 1, "o1"), line(attempt_ids[0], 2, "")])
 
     with database.read() as session:
@@ -209,7 +217,9 @@ def test_many_candidates_at_once_share_commits_and_each_hears_of_its_own(
 def test_the_second_journal_holds_what_was_acknowledged(
     database: Database, attempt_ids: list[str], told: Committed, tmp_path: Path
 ) -> None:
-    writer = AnswerWriter(database, told.on_commit, told.on_failure, SecondJournal(tmp_path / "other-disk" / "journal.jsonl"))
+    writer = AnswerWriter(
+        database, told.on_commit, told.on_failure, SecondJournal(tmp_path / "other-disk" / "journal.jsonl")
+    )
     writer.start()
     writer.record([line(attempt_ids[0], 1, "o1 o2")])
     writer.stop()
