@@ -50,6 +50,9 @@ def demo(
     crash: Annotated[
         bool, typer.Option(help="自动演示中途强行终止服务器 Kill the server in mid-exam (with --auto).")
     ] = True,
+    speed: Annotated[
+        int, typer.Option(min=10, max=250, help="自动演示快多少倍 How many times as fast (with --auto).")
+    ] = AUTO_FACTOR,
     nodes: Annotated[
         int,
         typer.Option(
@@ -68,7 +71,7 @@ def demo(
     _refuse_a_real_site(platform)
     port = (free_port() if auto else 8600) if port < 0 else (port or free_port())
     if prepare_only:
-        site = _prepare(platform, candidates, auto=auto)
+        site = _prepare(platform, candidates, speed if auto else 0)
         _print(
             {"items": site.bank.items, "points": site.bank.points, "candidates": len(site.tickets), "spec": "demo"},
             as_json,
@@ -81,7 +84,7 @@ def demo(
         try:
             for one in servers:
                 one.start()
-            site = _prepare(platform, candidates, auto=auto)
+            site = _prepare(platform, candidates, speed if auto else 0)
             runner = DemoDayRunner(platform, site, servers, lambda words: screen.print(f"· {words}"))
             if auto:
                 report = _play(runner, site, crash=crash)
@@ -118,14 +121,14 @@ def _servers(platform: Platform, host: str, ports: list[int], certification_url:
     ]
 
 
-def _prepare(platform: Platform, candidates: int, *, auto: bool) -> DemoSite:
+def _prepare(platform: Platform, candidates: int, speed: int) -> DemoSite:
     with screen.status("准备 preparing …") as status:
         return prepare_demo(
             platform,
             candidates,
             lambda: (
-                compressed_day(platform.clock.now(), AUTO_FACTOR)
-                if auto
+                compressed_day(platform.clock.now(), speed)
+                if speed
                 else compressed_day(platform.clock.now(), PERSON_FACTOR, before_start=PERSON_BEFORE_START)
             ),
             lambda words: status.update(f"准备 preparing：{words}"),

@@ -63,7 +63,7 @@ class Verdict:
 
 
 def check(history: History, uow: UnitOfWork) -> Verdict:
-    """Judge the history against the journal."""
+    """Judge the history against the journal, after everybody has stopped: what is acknowledged meanwhile would look lost."""
     attempts = sorted({entry.attempt_id for entry in history.sent.values()})
     lost = duplicated = foreign = wrong_final = 0
     with uow.read() as session:

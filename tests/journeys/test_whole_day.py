@@ -16,7 +16,7 @@ SHORTEST_OUTAGE_S = 2
 
 
 def test_a_day_with_a_killed_server_loses_nothing_and_gives_the_time_back(tmp_path: Path) -> None:
-    day = mingyuan("demo", "--auto", "--candidates", str(CANDIDATES), "--data", tmp_path, seconds=360)
+    day = mingyuan("demo", "--auto", "--candidates", str(CANDIDATES), "--speed", "190", "--data", tmp_path, seconds=360)
     assert day.status == 0, day.words
     assert_nothing_was_lost(day.facts, CANDIDATES)
     assert day.facts["outage_s"] > SHORTEST_OUTAGE_S

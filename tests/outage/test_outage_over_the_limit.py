@@ -15,9 +15,9 @@ from tests.support.processes import wait_until
 from tests.support.raw_candidate import RawCandidate
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
-LIMIT = timedelta(seconds=4)
-DURATION = timedelta(seconds=25)
-DOWN_S = 7
+LIMIT = timedelta(seconds=3)
+DURATION = timedelta(seconds=15)
+DOWN_S = 6
 
 
 def test_nothing_ends_by_itself_until_somebody_decides(

@@ -278,7 +278,9 @@ class LiveServer:
         return self.read(lambda session: {item: r.value for item, r in counted_responses(session, attempt_id).items()})
 
     def verdict(self) -> Verdict:
-        """Everything the simulated candidates were told, compared with the database."""
+        """Everything the simulated candidates were told, compared with the database. Sends them home first: what is
+        acknowledged between the reading and the comparing would look lost."""
+        self.stop_people()
         return check(self.history, self.platform.uow)
 
     def _spawn(self, run: Callable[[], None]) -> None:
