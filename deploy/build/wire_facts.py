@@ -88,7 +88,8 @@ SUMMARIES = {
     "staff.set_up": "Use a set-up code: make the first account or set a password.",
     "staff.setup_code": "What a set-up code is for.",
     "takeover.decide": "Decide what becomes of an outage over the limit: extend, reschedule or cancel.",
-    "takeover.undecided": "Time that waits for a decision or a confirmation.",
+    "takeover.decide_row": "Confirm a row of the time ledger, take it back, or amend an interruption's length; replies with the sitting's time.",
+    "takeover.undecided": "Time that waits for a decision or a confirmation, time that stands, decisions made; with names.",
     "healthz": "The process answers.",
 }
 UPLOADS = {"scheduling.roster": {"file": "the roster, .xlsx or .csv", "mode": "check, all or good"}}

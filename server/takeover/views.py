@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from flask import Blueprint, Flask, Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from server.core.permissions import Permission
-from server.delivery.models import TimeEntry
 from server.delivery.time_keeping import to_ms
-from server.takeover.queries import awaiting_decision, list_nodes, undecided_time
+from server.takeover.office_time import time_of_sitting
+from server.takeover.queries import list_nodes
+from server.takeover.services.decide_entry import decide_entry
 from server.takeover.services.decide_outage import Decision, decide_outage
 from server.webkit.guards import current_actor, require
 from server.webkit.parsing import parse
 from server.webkit.platform import Platform
+
+#: A day, ms.
+MAX_AMENDED_MS = 86_400_000
 
 
 class DecideOutage(BaseModel):
@@ -28,6 +33,17 @@ class DecideOutage(BaseModel):
     fee_waiver: bool = False
     #: None: every room of the sitting that waits
     room_ids: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+
+
+class DecideEntry(BaseModel):
+    """POST /api/takeover/entries/<entry>: stand for a row of the time ledger, take it back, or correct its length."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Literal["confirm", "reverse", "amend"]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    #: amend alone: how long the interruption really lasted, from the same beginning
+    amended_ms: Annotated[int, Field(ge=0, le=MAX_AMENDED_MS)] | None = None
 
 
 def register(app: Flask, platform: Platform) -> None:
@@ -56,10 +72,7 @@ def register(app: Flask, platform: Platform) -> None:
     @require(Permission.SCHEDULING_TIME_CONFIRM)
     def undecided(sitting_id: str) -> Response:
         with platform.uow.read() as session:
-            return jsonify(
-                awaiting_decision=[_entry(row) for row in awaiting_decision(session, sitting_id)],
-                to_confirm=[_entry(row) for row in undecided_time(session, sitting_id)],
-            )
+            return jsonify(**time_of_sitting(session, sitting_id, platform.clock.now()))
 
     @api.post("/sittings/<sitting_id>/decide")
     @require(Permission.SCHEDULING_TIME_CONFIRM)
@@ -76,22 +89,18 @@ def register(app: Flask, platform: Platform) -> None:
         )
         return undecided(sitting_id)
 
+    @api.post("/entries/<entry_id>")
+    @require(Permission.SCHEDULING_TIME_CONFIRM)
+    def decide_row(entry_id: str) -> Response:
+        choice = parse(DecideEntry)
+        row = decide_entry(
+            platform.uow,
+            entry_id=entry_id,
+            decision=choice.decision,
+            reason=choice.reason,
+            actor=current_actor(),
+            amended=None if choice.amended_ms is None else timedelta(milliseconds=choice.amended_ms),
+        )
+        return undecided(row.sitting_id)
+
     app.register_blueprint(api, url_prefix="/api/takeover")
-
-
-def _entry(row: TimeEntry) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "scope": row.scope,
-        "room_id": row.room_id,
-        "attempt_id": row.attempt_id,
-        "kind": row.kind,
-        "from_ms": to_ms(row.from_at) if row.from_at else None,
-        "to_ms": to_ms(row.to_at) if row.to_at else None,
-        "grant_ms": row.grant_ms,
-        "client_gap_ms": row.client_gap_ms,
-        "cause": row.cause,
-        "reason": row.reason,
-        "status": row.status,
-        "made_by": row.made_by,
-    }

@@ -40,7 +40,7 @@ WHO_MAY: dict[str, object] = {
     )},
     "/api/scheduling/sittings/<sitting_id>/seal-room": {Role.BANK_KEEPER},
     "/api/takeover/nodes": DECIDERS, "/api/takeover/sittings/<sitting_id>": DECIDERS,
-    "/api/takeover/sittings/<sitting_id>/decide": DECIDERS,
+    "/api/takeover/sittings/<sitting_id>/decide": DECIDERS, "/api/takeover/entries/<entry_id>": DECIDERS,
     "/": ANYBODY, "/staff": ANYBODY, "/bank": ANYBODY, "/board/<sitting_id>/<room_id>": ANYBODY,
     "/papers/<name>": ANYBODY, "/healthz": ANYBODY,
     "/api/staff/sign-in": ANYBODY, "/api/staff/me": ANYBODY, "/api/staff/sign-out": ANYBODY,
@@ -95,7 +95,7 @@ def address_of(exam: ExamWorld) -> Callable[[Rule], str]:
     message_id = exam.read(lambda session: session.scalar(select(RoomMessage.id)))
     known = {
         "sitting_id": exam.site.sitting_id, "room_id": exam.room(1).room_id, "message_id": message_id,
-        "name": next(exam.platform.paper_store.iterdir()).name, "filename": "dist/manifest.json",
+        "name": next(exam.platform.paper_store.iterdir()).name, "filename": "dist/manifest.json", "entry_id": "none",
     }  # fmt: skip
     return lambda rule: re.sub(r"<(?:\w+:)?(\w+)>", lambda match: known[match[1]], rule.rule)
 

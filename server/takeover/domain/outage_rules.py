@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
+from server.delivery.domain.time_ledger import RowKind, Scope, TimeRow, find_reversed
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -142,3 +144,29 @@ def judge_client_gap(
     if abs(client_gap - stored) <= limits.client_tolerance:
         return GapVerdict.AGREES
     return GapVerdict.LONGER if client_gap > stored else GapVerdict.SHORTER
+
+
+def stored_length(
+    row: TimeRow, rows: Iterable[TimeRow], *, is_claim: bool, limits: Thresholds = THRESHOLDS
+) -> timedelta | None:
+    """What the servers measured for a row's span, to be shown beside the page's figure; None: nothing ended or measured.
+
+    Args:
+        rows: the whole ledger of the sitting.
+        is_claim: the row's own span is what a page measured (`client_gap_ms`): the servers' figure is the room's row with
+            the same beginning.
+    """
+    known = {each.id: each for each in rows}
+    measured: TimeRow | None = row
+    if row.kind is RowKind.GRANT:
+        return None
+    if row.kind is RowKind.REVERSAL:
+        measured = known.get(row.reverses_id or "")
+    elif is_claim:
+        measured = None
+        gone = find_reversed(known.values())
+        for each in known.values():
+            is_room_row = each.kind is RowKind.INTERRUPTION and each.scope is not Scope.ATTEMPT and each.id not in gone
+            if is_room_row and each.room_id in {None, row.room_id} and each.from_at and row.from_at:
+                measured = each if abs(each.from_at - row.from_at) <= limits.client_tolerance else measured
+    return measured.to_at - measured.from_at if measured and measured.from_at and measured.to_at else None
