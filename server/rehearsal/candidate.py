@@ -13,7 +13,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,8 +43,11 @@ class Plan:
     pace_s: float
     #: hand in by oneself (else the time-out does it)
     submits: bool
-    #: share of items answered as a candidate who knows the answer would not matter here: choices are random
     seed: int
+    #: how likely this person knows an answer; what is not known is guessed
+    ability: float = 0.0
+    #: item reference → right option references; handed over outside the wire, for a demonstration's sake only
+    knowledge: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -176,7 +179,9 @@ class SimulatedCandidate:
 
     def _make_entry(self, item: dict[str, Any]) -> None:
         refs = [option["ref"] for option in item["options"]]
-        if item["kind"] == "multiple":
+        if item["ref"] in self.plan.knowledge and self._random.random() < self.plan.ability:
+            value = sorted(self.plan.knowledge[item["ref"]])
+        elif item["kind"] == "multiple":
             value = sorted(self._random.sample(refs, self._random.randint(1, len(refs))))
         else:
             value = [self._random.choice(refs)]

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 ITEMS = 90
 RESULTS_TIMEOUT_S = 60.0
 SUBMITTING_SHARE = 0.8
+#: parameters of the beta distribution of abilities: somewhat more than half pass at 60
+ABILITY = (5.0, 5.0)
 #: whoever is not done so long after the planned end is not waited for
 PATIENCE_AFTER_END = timedelta(minutes=4)
 
@@ -106,7 +108,8 @@ class DemoDayRunner:
             source = random.Random(number)  # noqa: S311 - behaviour, not a secret
             plan = Plan(
                 ticket.number, ticket.pin, pace_s=working / ITEMS * source.uniform(0.6, 1.0),
-                submits=source.random() < SUBMITTING_SHARE, seed=number,
+                submits=source.random() < SUBMITTING_SHARE, seed=number, ability=source.betavariate(*ABILITY),
+                knowledge=self._site.knowledge.get(ticket.number, {}),
             )  # fmt: skip
             candidate = SimulatedCandidate(self._addresses, plan, self.history, self._stop, begin_with=number)
             self._candidates.append(candidate)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from itembank.models import SpecTable
+from itembank.queries import answer_keys, script_layout
 from itembank.services.assemble_paper import assemble_paper
 from itembank.services.check_paper import check_paper
 from itembank.services.load_demo_bank import DemoBank, load_demo_bank
@@ -19,6 +20,7 @@ from server.accounts.services.create_account import create_account
 from server.adapters.vault import Vault
 from server.core.actor import SYSTEM, Actor
 from server.core.permissions import Role
+from server.delivery.models import Attempt
 from server.delivery.services.prepare_attempts import prepare_attempts
 from server.rehearsal.demo_people import roster_csv
 from server.scheduling.domain.rule_profile import RuleProfile, load_profile
@@ -104,6 +106,8 @@ class DemoSite:
     keeper: DemoAccount
     rooms: list[DemoRoom] = field(default_factory=list)
     tickets: list[IssuedTicket] = field(default_factory=list)
+    #: ticket number → item reference → right option references: simulated people must know something
+    knowledge: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
 
 
 def compressed_day(now: datetime, factor: int, *, before_start: timedelta | None = None) -> DemoDay:
@@ -185,7 +189,27 @@ def prepare_demo(
         assign_packages(uow, sitting.id, room_id, sealed.package_id, SYSTEM)
         site.rooms.append(DemoRoom(room_id, names[room_id], chief, deputy, sealed.opening_secrets))
     prepare_attempts(uow, sitting.id, SYSTEM)
+    site.knowledge = _knowledge(platform, sitting.id, paper.paper_id)
     return site
+
+
+def _knowledge(platform: Platform, sitting_id: str, paper_id: str) -> dict[str, dict[str, list[str]]]:
+    """What every simulated candidate could know, in the references of the own script. Made-up sittings only."""
+    with platform.uow.read() as session:
+        keys = answer_keys(session, platform.vault, paper_id)
+        rows = session.execute(
+            select(AdmissionTicket.number, Attempt.script_id)
+            .join(Attempt, Attempt.ticket_id == AdmissionTicket.id)
+            .where(AdmissionTicket.sitting_id == sitting_id)
+        ).all()
+        return {
+            number: {
+                ref: [option for option, identity in item.options.items() if identity in keys[item.item_version_id].key]
+                for ref, item in script_layout(session, script_id).items.items()
+            }
+            for number, script_id in rows
+            if script_id is not None
+        }
 
 
 def _dash(suffix: str) -> str:
