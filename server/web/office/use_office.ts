@@ -3,7 +3,7 @@ import { computed, ref, shallowRef } from "vue";
 
 import { get, Refused, Unreachable } from "@web/http";
 import { inWords } from "@web/i18n";
-import { noticeSignOut } from "@web/staff/session";
+import { hasRole, noticeSignOut } from "@web/staff/session";
 
 import type { Choices, SittingHead, SittingInFull } from "./types";
 import { t } from "./words";
@@ -20,6 +20,8 @@ export const done = ref("");
 export const isBusy = ref(false);
 
 export const address = computed(() => `${BASE}/sittings/${chosenId.value}`);
+/** scheduling:time:confirm of server/core/permissions.py */
+export const decidesTime = hasRole("office_head", "site_head");
 export const isPlanned = computed(() => chosen.value?.state === "planned");
 
 /** Say what went wrong, in the server's words where it has any. */
@@ -58,7 +60,7 @@ export async function readChoices(): Promise<void> {
 export async function reload(): Promise<void> {
   try {
     sittings.value = (await get<{ sittings: SittingHead[] }>(`${BASE}/sittings`, PATIENT)).sittings;
-    if (!sittings.value.some((one) => one.id === chosenId.value)) chosenId.value = firstToDo(sittings.value)?.id ?? "";
+    if (!sittings.value.some((one) => one.id === chosenId.value)) chosenId.value = firstToDo(sittings.value, decidesTime.value)?.id ?? "";
     const wanted = chosenId.value;
     const found = wanted ? await get<SittingInFull>(`${BASE}/sittings/${wanted}`, PATIENT) : null;
     if (wanted === chosenId.value) chosen.value = found;
@@ -67,8 +69,10 @@ export async function reload(): Promise<void> {
   }
 }
 
-/** The soonest sitting with something to do; else the latest one. */
-export function firstToDo(list: readonly SittingHead[]): SittingHead | undefined {
+/** The soonest sitting with something to do; else the latest one. Before all, for whoever decides about time: one that runs. */
+export function firstToDo(list: readonly SittingHead[], decides = false): SittingHead | undefined {
+  const running = decides ? list.find((one) => one.state === "running") : undefined;
+  if (running) return running;
   const open = list.filter((one) => one.state === "planned" || one.steps.some((step) => step.is_next));
   return [...open].sort((a, b) => a.starts_at.localeCompare(b.starts_at))[0] ?? list[0];
 }
