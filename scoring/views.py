@@ -15,6 +15,7 @@ from scoring.services.confirm_results import confirm_results
 from scoring.services.export_results import ExportKind, export_results
 from scoring.services.release_results import release_results
 from server.core.permissions import Permission
+from server.scheduling.queries import sitting_profile
 from server.webkit.guards import current_actor, public, require
 from server.webkit.pages import page
 from server.webkit.parsing import parse
@@ -51,7 +52,8 @@ def _blueprint(platform: Platform) -> Blueprint:
     def sitting(sitting_id: str) -> Response:
         with platform.database.read() as session:
             rows = result_rows(session, sitting_id, current_actor())
-        return _secret(jsonify(sitting_id=sitting_id, rows=[_row(row) for row in rows]))
+            pass_mark = points_text(sitting_profile(session, sitting_id).pass_mark)
+        return _secret(jsonify(sitting_id=sitting_id, pass_mark=pass_mark, rows=[_row(row) for row in rows]))
 
     @results.post("/api/results/sittings/<sitting_id>/confirm")
     @require(Permission.RESULTS_RESULT_CONFIRM)

@@ -142,7 +142,7 @@ def sitting_counts(state: str, **changes: Any) -> dict[str, Any]:
 def open_results(server: PretendServer, state: str, role: str, **changes: Any) -> Page:
     server.on("GET", "/api/staff/me", person(role))
     server.on("GET", "/api/results/sittings", {"sittings": [sitting_counts(state, **changes)]})
-    server.on("GET", "/api/results/sittings/sit", {"sitting_id": "sit", "rows": result_rows(state)})
+    server.on("GET", "/api/results/sittings/sit", {"sitting_id": "sit", "pass_mark": "60", "rows": result_rows(state)})
     server.page.goto(f"{ADDRESS}/results")
     server.page.get_by_role("img", name="成绩分布").wait_for()
     return server.page
