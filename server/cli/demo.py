@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated, Any
 
+import gevent
 import typer
 from gevent import pywsgi
 from rich.console import Console
@@ -168,10 +170,12 @@ def _let_a_person_in(runner: DemoDayRunner, site: DemoSite, server: ServerProces
         "监考的各个关口先留给您，8 秒没人按就由模拟监考员按。Ctrl+C 结束。\n"
         "Gates are left to you for eight seconds, then simulated proctors press them. Ctrl+C ends."
     )
+    asked_to_stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, asked_to_stop.set)
     try:
-        while server.pid is not None:
-            time.sleep(1)
-    except KeyboardInterrupt:
+        while server.pid is not None and not asked_to_stop.wait(1):
+            pass
         screen.print("结束 stopping …")
     finally:
         runner.stop()
