@@ -25,6 +25,9 @@ class Thresholds:
 
     #: No beat of any node for longer than this: nobody could accept an answer.
     nodes_silent_after: timedelta = timedelta(seconds=3)
+    #: The same when a process starts: then nobody was there for certain, and P4 allows an error of one second. A living
+    #: node beats twice a second; a running one may be late for a moment without anybody losing an answer.
+    nodes_silent_before_start: timedelta = timedelta(seconds=1)
     #: A candidate silent for longer than this was away; the next life sign begins a new presence.
     presence_gap: timedelta = timedelta(seconds=15)
     #: So large a share of a room's answering candidates, silent together: the room is cut off, not the seats.

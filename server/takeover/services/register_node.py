@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.audit.actions import AuditAction
 from server.audit.log import record
@@ -33,7 +33,7 @@ def register_node(
         node = Node(
             id=node_id or new_id(), name=name, address=address, started_at=work.clock.now(), beat_at=work.clock.now()
         )
-        outage = detect_outage(work, node.id, limits)
+        outage = detect_outage(work, node.id, replace(limits, nodes_silent_after=limits.nodes_silent_before_start))
         work.session.add(node)
         work.session.flush()
         record(work, SYSTEM, AuditAction.TAKEOVER_NODE_STARTED, f"node:{node.id}", {"name": name, "address": address})

@@ -143,7 +143,23 @@ def test_a_late_beat_is_no_outage_while_answers_are_stored(
 
 
 def test_a_quick_change_of_nodes_is_no_outage(uow: UnitOfWork, clock: ManualClock, room: RunningRoom) -> None:
-    assert restart_after(uow, clock, 3 * SECOND).outage is None
+    assert restart_after(uow, clock, SECOND).outage is None
+    assert stored_deadline(uow, room.attempt_ids[0]) == END
+
+
+def test_a_restart_of_two_seconds_gives_two_seconds_back(
+    uow: UnitOfWork, clock: ManualClock, room: RunningRoom
+) -> None:
+    assert restart_after(uow, clock, 2 * SECOND).outage is not None
+    assert stored_deadline(uow, room.attempt_ids[0]) == END + 2 * SECOND
+
+
+def test_a_running_node_that_is_late_for_a_moment_is_no_outage(
+    uow: UnitOfWork, clock: ManualClock, room: RunningRoom
+) -> None:
+    node = a_node(uow)
+    clock.advance(3 * SECOND)
+    assert beat(uow, node.node_id) is None
     assert stored_deadline(uow, room.attempt_ids[0]) == END
 
 
