@@ -181,4 +181,8 @@ class ExamServer:
         @self.flask.get("/healthz")
         @public("says that the process answers; no data")
         def healthz() -> Response:
-            return jsonify(ok=True, now_ms=round(self.platform.clock.now().timestamp() * 1000))
+            bus = self.platform.bus
+            hears_others = not (isinstance(bus, RedisBus) and bus.is_deaf)
+            return jsonify(
+                ok=True, hears_other_nodes=hears_others, now_ms=round(self.platform.clock.now().timestamp() * 1000)
+            )

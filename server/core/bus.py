@@ -48,8 +48,3 @@ class channel:  # noqa: N801 - a namespace of functions, read as channel.room(id
     def room(sitting_id: str, room_id: str) -> str:
         """Proctors of one room of one sitting."""
         return f"room:{sitting_id}:{room_id}"
-
-    @staticmethod
-    def candidates(sitting_id: str, room_id: str) -> str:
-        """Candidate pages of one room."""
-        return f"candidates:{sitting_id}:{room_id}"

@@ -32,20 +32,6 @@ class SystemClock:
         return time.monotonic()
 
 
-class ShiftedClock:
-    """The machine's clock moved by a fixed amount; rehearsal sittings (模拟考) only."""
-
-    def __init__(self, shift: timedelta, base: Clock | None = None) -> None:
-        self._shift = shift
-        self._base = base or SystemClock()
-
-    def now(self) -> datetime:
-        return self._base.now() + self._shift
-
-    def monotonic(self) -> float:
-        return self._base.monotonic()
-
-
 class ManualClock:
     """A clock moved by hand; tests only."""
 

@@ -79,10 +79,6 @@ class AnswerDesk:
                 acks.append(Ack(seq=entry.seq, page_id=entry.page_id, standing=outcome.standing, code=outcome.code))  # type: ignore[arg-type]
         return AnswersRecorded(ok=True, acks=acks, server_now_ms=to_ms(self._clock.now()))
 
-    def facts(self, attempt_id: str) -> AttemptFacts:
-        """The immutable facts of an attempt (also for the board's totals)."""
-        return self._facts_of(attempt_id)
-
     def _line(self, attempt_id: str, epoch: int, entry: Entry, received_at: datetime, grace: timedelta) -> Line:
         return Line(
             attempt_id=attempt_id,
