@@ -1,0 +1,1 @@
+"""What breaks things and nothing else: it neither asks the server anything nor judges."""
