@@ -11,13 +11,14 @@ stop the event loop), PostgreSQL on a pooled connection with one `unnest` statem
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from server.delivery.domain.journal_rules import judge_entry
+from server.delivery.domain.journal_rules import Standing, Verdict, judge_entry
 from server.delivery.domain.states import AttemptState
+from server.delivery.domain.time_ledger import RowKind, RowStatus, Scope, TimeRow, covers_gap
 
 Key = tuple[str, str, int]
 
@@ -95,6 +96,9 @@ class Steps(Protocol):
     def current(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int, bool]]: ...
     def insert(self, rows: Sequence[tuple[Line, Outcome]]) -> None: ...
     def update_attempts(self, attempts: dict[str, AttemptRow]) -> None: ...
+    def ledger_of(self, attempt_id: str) -> tuple[str, list[TimeRow]]:
+        """The attempt's room and its sitting's interruptions and reversals; asked for late lines alone."""
+        ...
 
 
 def judge_and_append(steps: Steps, lines: Sequence[Line]) -> BatchResult:
@@ -104,6 +108,7 @@ def judge_and_append(steps: Steps, lines: Sequence[Line]) -> BatchResult:
     current = steps.current({(line.attempt_id, line.item_ref) for line in lines if line.kind == "answer"})
     result = BatchResult()
     new: list[tuple[Line, Outcome]] = []
+    ledgers: dict[str, tuple[str, list[TimeRow]]] = {}
     for line in lines:
         attempt = attempts.get(line.attempt_id)
         if attempt is None:
@@ -115,14 +120,9 @@ def judge_and_append(steps: Steps, lines: Sequence[Line]) -> BatchResult:
                 Outcome(standing, repeat=True, differs=(item_ref, value) != (line.item_ref, line.value))
             )
             continue
-        verdict = judge_entry(
-            attempt_state=attempt.state,
-            epoch_of_attempt=attempt.epoch,
-            entry_epoch=line.epoch,
-            received_at=line.received_at,
-            deadline_at=attempt.deadline_at,
-            grace=line.grace,
-        )
+        verdict = _judge(line, attempt)
+        if verdict.standing is Standing.LATE and _is_covered(steps, ledgers, line, attempt):
+            verdict = _judge(line, attempt, covered=True)
         outcome = Outcome(verdict.standing, verdict.code, verdict.late_by_ms)
         result.outcomes.append(outcome)
         if outcome.standing == "refused":
@@ -141,6 +141,35 @@ def judge_and_append(steps: Steps, lines: Sequence[Line]) -> BatchResult:
     return result
 
 
+def _judge(line: Line, attempt: AttemptRow, *, covered: bool = False) -> Verdict:
+    return judge_entry(
+        attempt_state=attempt.state,
+        epoch_of_attempt=attempt.epoch,
+        entry_epoch=line.epoch,
+        received_at=line.received_at,
+        deadline_at=attempt.deadline_at,
+        grace=line.grace,
+        covered_by_interruption=covered,
+    )
+
+
+def _is_covered(steps: Steps, ledgers: dict[str, tuple[str, list[TimeRow]]], line: Line, attempt: AttemptRow) -> bool:
+    """A recorded interruption explains why the line came so late (architecture 4.7); the ledger is read for late lines only."""
+    if attempt.deadline_at is None:
+        return False
+    if line.attempt_id not in ledgers:
+        ledgers[line.attempt_id] = steps.ledger_of(line.attempt_id)
+    room_id, rows = ledgers[line.attempt_id]
+    return covers_gap(
+        rows,
+        room_id=room_id,
+        attempt_id=line.attempt_id,
+        deadline_at=attempt.deadline_at,
+        received_at=line.received_at,
+        grace=line.grace,
+    )
+
+
 def _count(attempt: AttemptRow, current: dict[tuple[str, str], tuple[int, int, bool]], line: Line) -> None:
     pair = (line.attempt_id, line.item_ref)
     epoch, seq, had_answer = current.get(pair, (-1, -1, False))
@@ -149,6 +178,35 @@ def _count(attempt: AttemptRow, current: dict[tuple[str, str], tuple[int, int, b
     has_answer = bool(line.value)
     attempt.answered += int(has_answer) - int(had_answer)
     current[pair] = (line.epoch, line.client_seq, has_answer)
+
+
+#: of the ledger what `covers_gap` reads, with the attempt's room first; `{}` is the driver's place for the attempt's id
+LEDGER_SQL = (
+    "SELECT a.room_id, t.id, t.scope, t.kind, t.status, t.room_id, t.attempt_id, t.from_at, t.to_at, t.reverses_id "
+    "FROM attempt a LEFT JOIN time_entry t ON t.sitting_id = a.sitting_id AND t.kind <> 'grant' WHERE a.id = {}"
+)
+
+
+def ledger_from(
+    rows: Sequence[Sequence[Any]], moment: Callable[[Any], datetime | None] = lambda value: value
+) -> tuple[str, list[TimeRow]]:
+    """The answer to `LEDGER_SQL` as `Steps.ledger_of` returns it; `moment` reads a stored moment."""
+    found = [
+        TimeRow(
+            id=row[1],
+            scope=Scope(row[2]),
+            kind=RowKind(row[3]),
+            status=RowStatus(row[4]),
+            room_id=row[5],
+            attempt_id=row[6],
+            from_at=moment(row[7]),
+            to_at=moment(row[8]),
+            reverses_id=row[9],
+        )
+        for row in rows
+        if row[1] is not None
+    ]
+    return (rows[0][0] if rows else ""), found
 
 
 def to_text(moment: datetime) -> str:

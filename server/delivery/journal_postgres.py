@@ -8,7 +8,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.delivery.domain.states import AttemptState
-from server.delivery.journal import AttemptRow, BatchResult, Key, Line, Outcome, judge_and_append, value_text
+from server.delivery.domain.time_ledger import TimeRow
+from server.delivery.journal import (
+    LEDGER_SQL,
+    AttemptRow,
+    BatchResult,
+    Key,
+    Line,
+    Outcome,
+    judge_and_append,
+    ledger_from,
+    value_text,
+)
 from server.storage.database import Database
 
 
@@ -109,3 +120,6 @@ class _PostgresSteps:
                 [row.last_answer_at for row in attempts.values()],
             ),
         )
+
+    def ledger_of(self, attempt_id: str) -> tuple[str, list[TimeRow]]:
+        return ledger_from(self._rows(LEDGER_SQL.format("%s"), (attempt_id,)))

@@ -7,7 +7,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from server.delivery.domain.states import AttemptState
+from server.delivery.domain.time_ledger import TimeRow
 from server.delivery.journal import (
+    LEDGER_SQL,
     AttemptRow,
     BatchResult,
     Key,
@@ -15,10 +17,11 @@ from server.delivery.journal import (
     Outcome,
     from_text,
     judge_and_append,
+    ledger_from,
     to_text,
     value_text,
 )
-from server.storage.database import BUSY_TIMEOUT_MS
+from server.storage.database import prepare_sqlite
 
 
 class SqliteJournal:
@@ -42,8 +45,7 @@ class SqliteJournal:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
+        prepare_sqlite(connection)
         self._connection = connection
         return connection
 
@@ -124,3 +126,6 @@ class _SqliteSteps:
                 for attempt_id, row in attempts.items()
             ],
         )
+
+    def ledger_of(self, attempt_id: str) -> tuple[str, list[TimeRow]]:
+        return ledger_from(self._db.execute(LEDGER_SQL.format("?"), (attempt_id,)).fetchall(), from_text)

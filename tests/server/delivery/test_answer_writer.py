@@ -19,6 +19,7 @@ from server.delivery.queries import counted_responses
 from server.delivery.writer import AnswerWriter, SecondJournal
 from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
+from tests.factories.delivery import a_time_entry
 from tests.factories.scheduling import STARTS_AT, a_furnished_sitting, a_vault
 
 GRACE = timedelta(seconds=10)
@@ -267,3 +268,58 @@ def test_a_full_disk_acknowledges_nothing_and_says_so(
 
     assert refusal.value.code == "STORAGE_FULL"
     assert [failure.code for failure in told.failures] == ["STORAGE_FULL"]
+
+
+def lose_contact(
+    database: Database, attempt_id: str, since: datetime, until: datetime | None, **changes: object
+) -> None:
+    with database.write() as session:
+        a_time_entry(
+            session, session.get_one(Attempt, attempt_id), status="proposed", from_at=since, to_at=until, **changes
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("back_after_s", [None, 300])
+def test_a_recorded_interruption_of_this_candidate_lets_a_late_answer_count_and_says_how_late(
+    writer: AnswerWriter, database: Database, attempt_ids: list[str], back_after_s: int | None
+) -> None:
+    until = None if back_after_s is None else DEADLINE + timedelta(seconds=back_after_s)
+    lose_contact(database, attempt_ids[0], DEADLINE - timedelta(seconds=30), until)
+    at = DEADLINE + timedelta(seconds=305)
+
+    outcomes = writer.record([line(attempt_ids[0], 1, at=at), line(attempt_ids[1], 1, at=at)])
+
+    assert [(o.standing, o.code, o.late_by_ms) for o in outcomes] == [
+        ("counted", None, 305_000),
+        ("late", "TIME_OVER", 305_000),
+    ]
+    assert [e.late_by_ms for e in stored(database, attempt_ids[0])] == [305_000]
+
+
+def test_an_interruption_that_does_not_reach_to_the_receipt_excuses_nothing(
+    writer: AnswerWriter, database: Database, attempt_ids: list[str]
+) -> None:
+    over = DEADLINE + timedelta(seconds=60)
+    lose_contact(database, attempt_ids[0], DEADLINE - timedelta(seconds=30), over)
+    lose_contact(database, attempt_ids[1], DEADLINE + GRACE + timedelta(milliseconds=1), None)
+
+    late = over + GRACE + timedelta(milliseconds=1)
+    outcomes = writer.record([line(attempt_ids[0], 1, at=late), line(attempt_ids[1], 1, at=late)])
+
+    assert [o.standing for o in outcomes] == ["late", "late"]
+
+
+def test_the_room_s_own_interruption_excuses_its_candidates_and_a_reversed_one_nobody(
+    writer: AnswerWriter, database: Database, attempt_ids: list[str]
+) -> None:
+    with database.write() as session:
+        first, second = (session.get_one(Attempt, each) for each in attempt_ids[:2])
+        cut = a_time_entry(
+            session, sitting_id=first.sitting_id, room_id=first.room_id, from_at=DEADLINE, status="provisional"
+        )
+        a_time_entry(session, second, kind="reversal", reverses_id=cut.id, status="confirmed")
+    at = DEADLINE + timedelta(seconds=60)
+
+    outcomes = writer.record([line(attempt_ids[0], 1, at=at), line(attempt_ids[1], 1, at=at)])
+
+    assert [o.standing for o in outcomes] == ["counted", "late"]
