@@ -1,13 +1,18 @@
 """The database: one engine, durable settings checked, one write turn per process on SQLite.
 
-SQLite runs in WAL with `synchronous=FULL` and refuses to serve when the pragma reads back otherwise
-(security-and-reliability.md 2.2). Every writing transaction begins with `BEGIN IMMEDIATE`; `write_turn`
-keeps writers of one process in a queue of their own, so that none of them spins on the file lock.
+SQLite runs in WAL with `synchronous=FULL` and refuses every connection on which a pragma reads back otherwise
+(security-and-reliability.md 2.2); after a stop without farewell the file is examined before anybody is served. Every
+writing transaction begins with `BEGIN IMMEDIATE`; `write_turn` keeps writers of one process in a queue of their own, so
+that none of them spins on the file lock.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,8 +23,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from server.core.errors import Unavailable
 from server.storage.base import Base
+from server.storage.postgres_connection import CommitsInFlight, connect_durably, read_address
 
+log = logging.getLogger(__name__)
 BUSY_TIMEOUT_MS = 8000
+#: when every connection is taken for so long, the database hangs: better a refusal that says so than a queue
+POOL_WAIT_S = 5
+#: the examination after a stop without farewell ends after this, so that a large file does not keep candidates waiting
+EXAMINE_FOR_S = 20.0
+#: what a SQLite connection must read back, or it is not used
+SQLITE_DURABLE = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+_SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON")
 
 
 class Database:
@@ -58,24 +72,68 @@ class Database:
         Raises:
             Unavailable: `STORAGE_NOT_DURABLE` when a pragma or setting reads back otherwise.
         """
-        with self.engine.connect() as connection:
-            if self.is_sqlite:
-                found = {
-                    name: connection.execute(text(f"PRAGMA {name}")).scalar()
-                    for name in ("journal_mode", "synchronous")
-                }
-                durable = found == {"journal_mode": "wal", "synchronous": 2}
-            else:
-                found = {
-                    name: connection.execute(text(f"SHOW {name}")).scalar() for name in ("synchronous_commit", "fsync")
-                }
-                durable = found["synchronous_commit"] not in ("off", "local") and found["fsync"] == "on"
-        if not durable:
-            raise Unavailable(
-                "STORAGE_NOT_DURABLE",
-                f"数据库设置不能保证已确认的数据不丢失，拒绝启动：{found}。",
-                f"The database settings could lose acknowledged data, refusing to start: {found}.",
+        found = self.durability()
+        if self.is_sqlite:
+            durable = found == SQLITE_DURABLE
+        else:
+            durable = (
+                found["synchronous_commit"] in ("on", "remote_apply")
+                and found["fsync"] == "on"
+                and found["full_page_writes"] == "on"
             )
+        if not durable:
+            raise _not_durable(found)
+
+    def durability(self) -> dict[str, Any]:
+        """What the settings that decide about durability read back as."""
+        names = SQLITE_DURABLE if self.is_sqlite else ("synchronous_commit", "fsync", "full_page_writes")
+        ask = "PRAGMA" if self.is_sqlite else "SHOW"
+        with self.engine.connect() as connection:
+            return {name: connection.execute(text(f"{ask} {name}")).scalar() for name in names}
+
+    def stopped_without_farewell(self) -> bool:
+        """SQLite, asked before the first connection of a serving process: a log was left behind, so nobody closed it."""
+        if not self.is_sqlite or not self.url.database:
+            return False
+        try:
+            return os.stat(f"{self.url.database}-wal").st_size > 0  # noqa: PTH116 - a suffix, not a path
+        except FileNotFoundError:
+            return False
+
+    def examine(self, seconds: float = EXAMINE_FOR_S) -> bool:
+        """`quick_check` of a SQLite file, for at most so long; False when the time was not enough for the whole file.
+
+        Raises:
+            Unavailable: `STORAGE_DAMAGED`: pages contradict each other; a backup has to be restored.
+        """
+        if not self.is_sqlite:
+            return True  # PostgreSQL recovers by itself and refuses to start when it cannot
+        raw = self.engine.raw_connection()
+        try:
+            driver: Any = raw.driver_connection
+            end = time.monotonic() + seconds
+            driver.set_progress_handler(lambda: int(time.monotonic() > end), 10_000)
+            try:
+                found = [row[0] for row in driver.execute("PRAGMA quick_check(5)").fetchall()]
+            except sqlite3.OperationalError as error:
+                if "interrupted" not in str(error):
+                    raise
+                log.warning("the examination of the database was not finished within %s s", seconds)
+                return False
+            except sqlite3.DatabaseError as error:
+                found = [str(error)]
+            finally:
+                driver.set_progress_handler(None, 0)
+        finally:
+            raw.close()
+        if found != ["ok"]:
+            raise Unavailable(
+                "STORAGE_DAMAGED",
+                "数据库文件已损坏，拒绝启动。请用最近的备份和第二份流水恢复：mingyuan restore。",
+                "The database file is damaged, refusing to start. Restore the newest backup with the second journal.",
+                found=found[:5],
+            )
+        return True
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -122,12 +180,30 @@ class _NoTurn:
         return None
 
 
+def prepare_sqlite(connection: Any) -> None:
+    """Make a fresh `sqlite3.Connection` durable, and believe only what reads back.
+
+    Raises:
+        Unavailable: `STORAGE_NOT_DURABLE`.
+    """
+    connection.isolation_level = None  # BEGIN is ours, not the driver's deferred one
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in SQLITE_DURABLE}
+    if found != SQLITE_DURABLE:
+        raise _not_durable(found)
+
+
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
-    dbapi_connection.isolation_level = None  # BEGIN is ours, not the driver's deferred one
-    cursor = dbapi_connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    prepare_sqlite(dbapi_connection)
+
+
+def _not_durable(found: dict[str, Any]) -> Unavailable:
+    return Unavailable(
+        "STORAGE_NOT_DURABLE",
+        f"数据库设置不能保证已确认的数据不丢失，拒绝启动：{found}。",
+        f"The database settings could lose acknowledged data, refusing to start: {found}.",
+    )
 
 
 def _begin_sqlite(connection: Connection) -> None:
