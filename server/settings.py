@@ -6,7 +6,9 @@ Unknown keys are errors; no secret has a default. `deploy/docs/settings.md` docu
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -31,7 +33,22 @@ class Settings(BaseSettings):
     node_addresses: list[str] = Field(default_factory=list, description="Addresses of all nodes, told to every client.")
     trusted_proxies: int = Field(0, ge=0, le=3, description="How many reverse proxies append to X-Forwarded-For.")
     second_journal: Path | None = Field(
-        None, description="Append-only copy of the journal on another disk, fsynced in the same batch."
+        None, description="Folder on another disk: sealed copy of the journal, fsynced in the same batch."
+    )
+    second_journal_failure: Literal["go_on", "refuse"] = Field(
+        "go_on", description="When that disk fails: go on with a red alarm, or acknowledge nothing until it is back."
+    )
+    backup_folder: Path | None = Field(None, description="Where backups go; default backups/ in the data folder.")
+    backup_every_open: timedelta = Field(
+        timedelta(minutes=1), description="Rolling backup while a sitting is open; 0: none."
+    )
+    backup_every_idle: timedelta = Field(timedelta(hours=1), description="Rolling backup at other times; 0: none.")
+    backup_keep_every: timedelta = Field(timedelta(hours=2), description="So long every rolling backup is kept.")
+    backup_keep_hourly: timedelta = Field(timedelta(days=2), description="So long one an hour is kept.")
+    backup_keep_daily: timedelta = Field(timedelta(days=60), description="So long one a day is kept.")
+    disk_warn_percent: float = Field(15, ge=0, le=90, description="Less free than this: amber alarm.")
+    disk_stop_percent: float = Field(
+        5, ge=0, le=90, description="Less free than this: red alarm; uploads, imports and backups wait, answers go on."
     )
     master_key_file: Path | None = Field(
         None, description="Master key file; default keys/master.key in the data folder."
@@ -62,6 +79,11 @@ class Settings(BaseSettings):
     def paper_store(self) -> Path:
         """Folder of the encrypted script files."""
         return self.data / "papers"
+
+    @property
+    def backup_store(self) -> Path:
+        """Folder of the backups."""
+        return self.backup_folder or self.data / "backups"
 
     @property
     def record_store(self) -> Path:
