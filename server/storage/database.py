@@ -40,10 +40,10 @@ class Database:
     """An engine plus the rules above. `url` as SQLAlchemy writes it; PostgreSQL uses psycopg 3."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.url = make_url(url)
-        if self.url.get_backend_name() == "postgresql":
-            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.url = read_address(url) if url.startswith("postgres") else make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        #: PostgreSQL only: what waits for the database, and whether it waits for too long
+        self.commits = CommitsInFlight()
         self.engine = self._make_engine(pool_size)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         #: Held by whoever writes on SQLite; free for all on PostgreSQL. Not re-entrant: units of work do not nest.
@@ -60,7 +60,14 @@ class Database:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return create_engine(self.url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+        engine = create_engine(
+            self.url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True, pool_timeout=POOL_WAIT_S
+        )
+        event.listen(engine, "do_connect", self._connect)
+        return engine
+
+    def _connect(self, _dialect: Any, _record: Any, cargs: Any, cparams: dict[str, Any]) -> Any:
+        return connect_durably(cargs, cparams, self.commits)
 
     def create_all(self) -> None:
         """Make every table that is missing. Production uses the migrations; this is for tests and tools."""
