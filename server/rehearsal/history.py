@@ -1,18 +1,24 @@
 """What simulated candidates asked and what was acknowledged; the checker compares it with the database afterwards.
 
-Separate on purpose (Jepsen): the client only writes down, the checker only judges.
+Separate on purpose (Jepsen): the client only writes down, the checker only judges. Moments are `time.monotonic()`, which
+is one clock for all processes of a machine.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sqlalchemy import select
 
 from server.delivery.models import Attempt, JournalEntry
 from server.delivery.queries import counted_responses
 from server.storage.unit_of_work import UnitOfWork
+
+#: (attempt id, page id, number of the entry)
+Key = tuple[str, str, int]
 
 
 @dataclass(slots=True)
@@ -26,14 +32,33 @@ class Sent:
     value: tuple[str, ...]
     acked: bool = False
     standing: str | None = None
+    #: from the click to the acknowledgement
     save_ms: float | None = None
+    clicked_at: float = 0.0
+    acked_at: float | None = None
+
+
+class Notebook(Protocol):
+    """Where a candidate writes down what happens."""
+
+    def invoke(self, entry: Sent) -> None:
+        """Before it is sent."""
+        ...
+
+    def ok(self, key: Key, standing: str, save_ms: float) -> None:
+        """The server acknowledged it."""
+        ...
+
+    def reconnected(self, seconds: float) -> None:
+        """The server is there again, so long after the channel was lost."""
+        ...
 
 
 @dataclass
 class History:
     """Everything every candidate did, in the order it was written down."""
 
-    sent: dict[tuple[str, str, int], Sent] = field(default_factory=dict)
+    sent: dict[Key, Sent] = field(default_factory=dict)
     reconnect_s: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -42,11 +67,16 @@ class History:
         with self._lock:
             self.sent[(entry.attempt_id, entry.page_id, entry.seq)] = entry
 
-    def ok(self, key: tuple[str, str, int], standing: str, save_ms: float) -> None:
+    def ok(self, key: Key, standing: str, save_ms: float) -> None:
         """The server acknowledged it."""
         with self._lock:
             entry = self.sent[key]
             entry.acked, entry.standing, entry.save_ms = True, standing, save_ms
+            entry.acked_at = time.monotonic()
+
+    def reconnected(self, seconds: float) -> None:
+        """The server is there again, so long after the channel was lost."""
+        self.reconnect_s.append(seconds)
 
 
 @dataclass(frozen=True, slots=True)

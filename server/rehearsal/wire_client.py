@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ import websocket
 
 ACK_TIMEOUT_S = 6.0
 CONNECT_TIMEOUT_S = 5.0
+#: without a word from the server for longer than it promised, the line is dead
+DEFAULT_SILENCE_S = 30.0
 
 
 class ChannelDown(Exception):
@@ -28,11 +31,17 @@ class ChannelRefused(Exception):
 
 
 class WireClient:
-    """One connection to one namespace. `on_event(name, payload)` hears what the server sends."""
+    """One connection to one namespace. `on_event(name, payload)` hears what the server sends, `on_lost()` its end."""
 
-    def __init__(self, base_url: str, namespace: str, cookie: str, on_event: Callable[[str, Any], None]) -> None:
+    def __init__(
+        self, base_url: str, namespace: str, cookie: str, on_event: Callable[[str, Any], None],
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._namespace = namespace
         self._on_event = on_event
+        self._on_lost = on_lost
+        #: when it ended (`time.monotonic`)
+        self.closed_at: float | None = None
         self._numbers = itertools.count(1)
         self._waiting: dict[int, tuple[threading.Event, list[Any]]] = {}
         self._ready = threading.Event()
@@ -92,6 +101,9 @@ class WireClient:
     def close(self) -> None:
         """Break the connection."""
         self._open = False
+        if self.closed_at is None:
+            self.closed_at = time.monotonic()
+            self._on_lost()
         self._ready.set()
         try:
             self._socket.close(timeout=0)
@@ -108,7 +120,7 @@ class WireClient:
             raise ChannelDown(str(error)) from error
 
     def _read(self) -> None:
-        self._socket.settimeout(None)
+        self._socket.settimeout(DEFAULT_SILENCE_S)
         try:
             while self._open:
                 packet = self._socket.recv()
@@ -122,6 +134,10 @@ class WireClient:
     def _take(self, packet: str) -> None:
         if packet == "2":
             self._send("3")
+            return
+        if packet.startswith("0"):
+            promised = json.loads(packet[1:])
+            self._socket.settimeout((promised["pingInterval"] + promised["pingTimeout"]) / 1000)
             return
         kind, head = packet[:2], f"{self._namespace},"
         if not packet[2:].startswith(head):
