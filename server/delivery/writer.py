@@ -4,29 +4,29 @@ Handlers put their lines into the gathering batch and wait. The writer commits w
 waiters at once; while it commits, the next batch gathers by itself. No timer, no fixed delay.
 
 An acknowledgement therefore means: the line is in the database, committed with full durability, and in the second
-journal file when one is configured.
+journal when one is configured (what a failure of that disk means is said in `second_journal.py`).
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import gevent
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from server.adapters.real_thread import in_real_thread
 from server.core.errors import Unavailable
-from server.delivery.journal import BatchResult, JournalStore, Line, Outcome, to_text
+from server.delivery.journal import BatchResult, JournalStore, Line, Outcome
 from server.delivery.journal_postgres import PostgresJournal
 from server.delivery.journal_sqlite import SqliteJournal
+from server.delivery.second_journal import SecondJournal
 from server.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,15 @@ MAX_WAITING_LINES = 10_000
 #: shorter than ping_timeout: the reader of a waiting client cannot answer pings meanwhile
 WAIT_S = 8.0
 RECONNECT_S = 0.25
-STORAGE_ERRORS = (OperationalError, sqlite3.OperationalError, OSError)
+#: waits between tries grow up to this
+LONGEST_PAUSE_S = 1.0
+#: a stopping process does not wait for a database that is away; the pages send again elsewhere
+PATIENCE_WHEN_STOPPING_S = 1.0
+#: a database that moves to another host is not yet trouble; after this long the proctors are told
+TELL_AFTER_S = 1.0
+#: what says that nothing is wrong with the lines: the line broke, the server is away, going, read-only, or not replicated.
+#: Whether the batch was committed is then unknown, and it is repeated.
+STORAGE_ERRORS = (OperationalError, InterfaceError, InternalError, PoolTimeout, sqlite3.OperationalError, OSError)
 
 
 @dataclass
@@ -57,45 +65,6 @@ def store_for(database: Database) -> JournalStore:
     if database.is_sqlite:
         return SqliteJournal(str(database.url.database))
     return PostgresJournal(database)
-
-
-class SecondJournal:
-    """An append-only copy on another disk, one JSON line an entry, fsynced before the acknowledgement."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
-
-    def append(self, lines: Sequence[Line], result: BatchResult) -> None:
-        """Write and fsync what the batch holds; a repeat may stand twice, its key tells.
-
-        Raises:
-            OSError: the other disk is full or gone; the batch is then not acknowledged.
-        """
-        for line, outcome in zip(lines, result.outcomes, strict=True):
-            if outcome.standing == "refused":
-                continue
-            document = {
-                "attempt": line.attempt_id,
-                "page": line.page_id,
-                "seq": line.client_seq,
-                "epoch": line.epoch,
-                "kind": line.kind,
-                "item": line.item_ref,
-                "value": line.value,
-                "received_at": to_text(line.received_at),
-                "standing": outcome.standing,
-            }
-            self._file.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Give the file back."""
-        try:
-            self._file.close()
-        except OSError:
-            log.exception("the second journal could not be closed")
 
 
 class AnswerWriter:
@@ -181,10 +150,13 @@ class AnswerWriter:
         lines = [line for waiter in batch.waiters for line in waiter.lines]
         try:
             result = self._commit(lines)
-        except Unavailable as error:
+        except Exception as error:
+            if not isinstance(error, Unavailable):
+                log.exception("a batch of %d lines failed in an unexpected way", len(lines))
+                error = _storage_unavailable()
             batch.error = error
             batch.done.set()
-            self._on_failure(lines, error)
+            self._tell_failure(lines, error)
             return
         outcomes = iter(result.outcomes)
         for waiter in batch.waiters:
@@ -195,18 +167,33 @@ class AnswerWriter:
         except Exception:
             log.exception("a reaction to a committed batch failed")
 
+    def _tell_failure(self, lines: Sequence[Line], error: Unavailable) -> None:
+        try:
+            self._on_failure(lines, error)
+        except Exception:  # who is to be told may be known to the database alone; the writer goes on
+            log.exception("a failed batch could not be told")
+
     def _commit(self, lines: Sequence[Line]) -> BatchResult:
-        for is_last_try in (False, True):
+        """Repeat the same batch while anybody waits for it: a commit whose connection broke may have happened.
+
+        Longer would help nobody: by then everybody has been told to send again, and does.
+        """
+        began, pause, has_told = time.monotonic(), RECONNECT_S, False
+        while True:
             try:
                 return self._commit_once(lines)
             except STORAGE_ERRORS as error:
                 if _is_disk_full(error):
                     raise _storage_full() from error
-                if is_last_try:
+                lasted = time.monotonic() - began
+                if lasted + pause >= WAIT_S or (self._stopping and lasted >= PATIENCE_WHEN_STOPPING_S):
                     raise _storage_unavailable() from error
-                log.warning("the journal commit failed, trying again: %s", type(error).__name__)
-            gevent.sleep(RECONNECT_S)  # a commit whose connection broke may have happened: repeat, do not guess
-        raise AssertionError("unreachable")
+                log.warning("the journal commit failed, trying again: %s", _name_of(error))
+                if lasted >= TELL_AFTER_S and not has_told:
+                    has_told = True
+                    self._tell_failure(lines, _storage_unavailable())
+            gevent.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
 
     def _commit_once(self, lines: Sequence[Line]) -> BatchResult:
         try:
@@ -217,7 +204,7 @@ class AnswerWriter:
             log.exception("a batch of %d lines was refused by the database, going line by line", len(lines))
             result = self._commit_line_by_line(lines)
         if self._second is not None:
-            in_real_thread(self._second.append, lines, result)
+            self._second.store(lines, result)
         return result
 
     def _store_lines(self, lines: Sequence[Line]) -> BatchResult:
@@ -246,6 +233,10 @@ class AnswerWriter:
 def _is_disk_full(error: Any) -> bool:
     text = str(error).lower()
     return "disk is full" in text or "no space left" in text or "disk full" in text
+
+
+def _name_of(error: BaseException) -> str:
+    return type(getattr(error, "orig", None) or error).__name__
 
 
 def _storage_unavailable() -> Unavailable:

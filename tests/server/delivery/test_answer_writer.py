@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from server.core.errors import Unavailable
 from server.core.ids import new_id
+from server.delivery import writer as writer_module
 from server.delivery.journal import BatchResult, Line
 from server.delivery.models import Attempt, JournalEntry
 from server.delivery.queries import counted_responses
@@ -21,6 +23,7 @@ from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 from tests.factories.delivery import a_time_entry
 from tests.factories.scheduling import STARTS_AT, a_furnished_sitting, a_vault
+from tests.support.processes import wait_until
 
 GRACE = timedelta(seconds=10)
 DEADLINE = STARTS_AT + timedelta(minutes=90)
@@ -237,6 +240,57 @@ def test_a_stopped_writer_asks_to_send_again(database: Database, attempt_ids: li
     with pytest.raises(Unavailable) as refusal:
         writer.record([line(attempt_ids[0], 1)])
     assert refusal.value.code == "SERVER_STOPPING"
+
+
+def test_a_batch_whose_connection_breaks_is_repeated_and_stored_once(
+    database: Database, attempt_ids: list[str], told: Committed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = AnswerWriter(database, told.on_commit, told.on_failure)
+    real, tries = writer._store.commit, []
+
+    def commit(lines: Sequence[Line]) -> BatchResult:
+        tries.append(len(lines))
+        if len(tries) == 1:
+            real(lines)  # it was committed, and nobody heard of it
+        if len(tries) < 4:
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection unexpectedly"))
+        return real(lines)
+
+    monkeypatch.setattr(writer._store, "commit", commit)
+    writer.start()
+    (outcome,) = writer.record([line(attempt_ids[0], 1)])
+    writer.stop()
+
+    assert (outcome.standing, outcome.repeat) == ("counted", True)
+    assert len(tries) == 4
+    assert len(stored(database, attempt_ids[0])) == 1
+
+
+def test_the_writer_survives_a_database_that_stays_away_and_ears_that_fail(
+    database: Database, attempt_ids: list[str], told: Committed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody_can_be_told(_lines: Sequence[Line], error: Unavailable) -> None:
+        told.failures.append(error)
+        raise OperationalError("SELECT", {}, Exception("connection refused"))
+
+    def away(_lines: Sequence[Line]) -> BatchResult:
+        raise OperationalError("BEGIN", {}, Exception("connection refused"))
+
+    monkeypatch.setattr(writer_module, "WAIT_S", 1.5)
+    monkeypatch.setattr(writer_module, "TELL_AFTER_S", 0.1)
+    writer = AnswerWriter(database, told.on_commit, nobody_can_be_told)
+    with monkeypatch.context() as while_away:
+        while_away.setattr(writer._store, "commit", away)
+        writer.start()
+        with pytest.raises(Unavailable) as refusal:
+            writer.record([line(attempt_ids[0], 1)])
+        wait_until(lambda: len(told.failures) == 2, seconds=5, what="told early and at the end")
+    (outcome,) = writer.record([line(attempt_ids[0], 1)])
+    writer.stop()
+
+    assert refusal.value.code in {"STORAGE_UNAVAILABLE", "STORAGE_SLOW"}
+    assert {failure.code for failure in told.failures} == {"STORAGE_UNAVAILABLE"}
+    assert (outcome.standing, outcome.repeat) == ("counted", False)
 
 
 def test_a_full_disk_acknowledges_nothing_and_says_so(
