@@ -36,9 +36,12 @@ SEAT_ONLY = frozenset({"seen", "answers"})
 Room = tuple[str, str]
 Emit = Callable[[Room, BoardDelta], None]
 
-_TRANSIENT: dict[str, tuple[Literal["storage", "clock"], str, str]] = {
-    "storage": ("storage", "服务器暂时不能保存作答，请立即通知技术支持；考生机保留作答", "The server cannot save answers: call support; the PCs keep them"),
-    "clock": ("clock", "服务器时钟异常，请立即通知技术支持", "The server's clock is wrong: call support"),
+_TRANSIENT: dict[str, tuple[Literal["storage", "clock"], Literal["red", "amber"], str, str]] = {
+    "storage": ("storage", "red", "服务器暂时不能保存作答，请立即通知技术支持；考生机保留作答", "The server cannot save answers: call support; the PCs keep them"),
+    "second_journal": ("storage", "red", "作答的第二份副本没有写成（第二块磁盘故障）；作答照常保存，请通知技术支持", "Answers are saved, but their second copy is not: call support"),
+    "disk_low": ("storage", "amber", "服务器磁盘空间不足，请通知技术支持；作答照常保存", "The server's disk is filling up: call support; answers are saved"),
+    "disk_full": ("storage", "red", "服务器磁盘快满了，请立即通知技术支持；上传和备份已暂停，作答照常保存", "The server's disk is nearly full: call support now; answers are still saved"),
+    "clock": ("clock", "red", "服务器时钟异常，请立即通知技术支持", "The server's clock is wrong: call support"),
 }  # fmt: skip
 
 
@@ -110,12 +113,12 @@ class BoardFeed:
             self._transient = {key: value for key, value in self._transient.items() if now - value[1] < TRANSIENT_S}
             found = [(key[2], since) for key, (since, _) in self._transient.items() if key[:2] == (sitting_id, room_id)]
         for name, since in found:
-            kind, zh, en = _TRANSIENT[name]
+            kind, severity, zh, en = _TRANSIENT[name]
             alarms.append(
                 Alarm(
-                    id=kind,
+                    id=name,
                     kind=kind,
-                    severity="red",
+                    severity=severity,
                     since_ms=since,
                     seat_ids=[],
                     words_zh=zh,

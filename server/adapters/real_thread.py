@@ -22,3 +22,33 @@ def in_real_thread(function: Callable[..., Result], *args: Any) -> Result:
 
     result: Result = gevent.get_hub().threadpool.apply(function, args)
     return result
+
+
+def in_real_thread_within(
+    seconds: float, finish: Callable[[BaseException | None], None], function: Callable[..., object], *args: Any
+) -> bool:
+    """Likewise, but the caller waits for at most so long; True when `function` ended well within that time.
+
+    `finish(error)` is called exactly once when `function` has ended, be it after the caller went on. Without gevent the
+    function is simply called.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        try:
+            function(*args)
+        except Exception as error:  # noqa: BLE001 - handed to the caller, who decides
+            finish(error)
+            return False
+        finish(None)
+        return True
+    import gevent
+
+    work = gevent.get_hub().threadpool.spawn(function, *args)
+
+    def ended(result: Any) -> None:
+        finish(result.exception)
+
+    work.rawlink(lambda result: gevent.spawn(ended, result))
+    work.wait(seconds)
+    gevent.sleep(0)  # lets `finish` run before the caller looks
+    return bool(work.ready() and work.exception is None)

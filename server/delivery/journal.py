@@ -39,6 +39,8 @@ class Line:
     received_at: datetime
     grace: timedelta
     node_id: str
+    #: says in which file of the second journal the line is kept
+    sitting_id: str = ""
 
     @property
     def key(self) -> Key:

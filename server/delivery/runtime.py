@@ -16,16 +16,19 @@ from server.delivery.heartbeats import Heartbeats
 from server.delivery.journal import BatchResult, Line
 from server.delivery.models import Attempt
 from server.delivery.presence import FLUSH_EVERY_S, Presence, Seen
+from server.delivery.second_journal import SecondJournal
 from server.delivery.services.record_answers import AnswerDesk
 from server.delivery.sessions import SignedInCandidate
 from server.delivery.time_keeping import to_ms
 from server.delivery.wire import Heartbeat, HeartbeatReply
-from server.delivery.writer import AnswerWriter, SecondJournal
+from server.delivery.writer import AnswerWriter
 from server.storage.unit_of_work import Work
 from server.webkit.background import Background
 from server.webkit.platform import Platform
 
 log = logging.getLogger(__name__)
+#: how often answers without a second copy are looked at while nobody answers
+SETTLE_EVERY_S = 2.0
 #: a gap shorter than this is network weather, not an interruption
 GAP_WORTH_TELLING_MS = 2_000
 #: no exam is longer; what a page says is evidence for a person, and must stay a date
@@ -46,10 +49,8 @@ class DeliveryRuntime:
         self.platform = platform
         self.throttle = throttle
         self.ears = ears
-        second = platform.settings.second_journal
-        self.writer = AnswerWriter(
-            platform.database, self._committed, self._failed, SecondJournal(second) if second is not None else None
-        )
+        self.second_journal = self._make_second_journal()
+        self.writer = AnswerWriter(platform.database, self._committed, self._failed, self.second_journal)
         self.desk = AnswerDesk(platform.uow, self.writer, platform.clock, platform.node_id)
         self.presence = Presence(platform.uow, ears.note_life_signs)
         self.heartbeats = Heartbeats(platform.uow, platform.clock)
@@ -60,6 +61,8 @@ class DeliveryRuntime:
         """Begin writing and keeping presence."""
         self.writer.start()
         background.every(FLUSH_EVERY_S, "presence", self.presence.flush)
+        if self.second_journal is not None:
+            background.every(SETTLE_EVERY_S, "second-journal", self.second_journal.settle)
 
     def stop(self) -> None:
         """Acknowledge what has gathered, write the last life signs."""
@@ -100,9 +103,22 @@ class DeliveryRuntime:
                 )
             )
 
-    def _failed(self, lines: Sequence[Line], error: Unavailable) -> None:
+    def _make_second_journal(self) -> SecondJournal | None:
+        settings = self.platform.settings
+        if settings.second_journal is None:
+            return None
+        go_on = settings.second_journal_failure == "go_on"
+        return SecondJournal(
+            settings.second_journal, self.platform.vault, self.platform.node_id,
+            go_on=go_on, on_trouble=lambda lines: self._raise_alarm("second_journal", lines),
+        )  # fmt: skip
+
+    def _raise_alarm(self, kind: str, lines: Sequence[Line]) -> None:
         for sitting_id, room_id in {self._room_of(attempt_id) for attempt_id in {line.attempt_id for line in lines}}:
-            self.platform.bus.publish(AlarmRaised(sitting_id=sitting_id, room_id=room_id, kind="storage"))
+            self.platform.bus.publish(AlarmRaised(sitting_id=sitting_id, room_id=room_id, kind=kind))
+
+    def _failed(self, lines: Sequence[Line], error: Unavailable) -> None:
+        self._raise_alarm("storage", lines)
         log.error("a batch of %d answers was not stored: %s", len(lines), error.code)
 
     def _room_of(self, attempt_id: str) -> tuple[str, str]:

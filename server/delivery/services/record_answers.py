@@ -68,7 +68,7 @@ class AnswerDesk:
                 continue
             # A log-in writes under its own epoch or an earlier one: naming a later one does not give the pen back.
             epoch = min(message.epoch, candidate.epoch)
-            lines.append(self._line(candidate.attempt_id, epoch, entry, received_at, facts.grace))
+            lines.append(self._line(candidate, epoch, entry, received_at, facts.grace))
         outcomes = iter(self._writer.record(lines) if lines else ())
         acks = []
         for index, entry in enumerate(message.entries):
@@ -79,9 +79,11 @@ class AnswerDesk:
                 acks.append(Ack(seq=entry.seq, page_id=entry.page_id, standing=outcome.standing, code=outcome.code))  # type: ignore[arg-type]
         return AnswersRecorded(ok=True, acks=acks, server_now_ms=to_ms(self._clock.now()))
 
-    def _line(self, attempt_id: str, epoch: int, entry: Entry, received_at: datetime, grace: timedelta) -> Line:
+    def _line(
+        self, candidate: SignedInCandidate, epoch: int, entry: Entry, received_at: datetime, grace: timedelta
+    ) -> Line:
         return Line(
-            attempt_id=attempt_id,
+            attempt_id=candidate.attempt_id,
             page_id=entry.page_id,
             client_seq=entry.seq,
             epoch=epoch,
@@ -93,6 +95,7 @@ class AnswerDesk:
             received_at=received_at,
             grace=grace,
             node_id=self._node_id,
+            sitting_id=candidate.sitting_id,
         )
 
     def _facts_of(self, attempt_id: str) -> AttemptFacts:
