@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import signal
 import socket
@@ -34,7 +35,7 @@ from server.adapters.throttle import InMemoryThrottle, RedisThrottle, Throttle
 from server.adapters.vault import Vault
 from server.audit.services.sign_head import sign_head
 from server.core.bus import EventBus, InProcessBus
-from server.core.clock import Clock, SystemClock
+from server.core.clock import Clock, SteadyClock
 from server.core.errors import Unavailable
 from server.core.ids import new_id
 from server.delivery.runtime import DeliveryRuntime
@@ -44,7 +45,7 @@ from server.scheduling.domain.rule_profile import load_profile
 from server.settings import Settings
 from server.storage.database import Database
 from server.takeover.duty import NodeDuty
-from server.webkit import error_replies, headers
+from server.webkit import cross_origin, error_replies, headers
 from server.webkit.background import Background
 from server.webkit.guards import public
 from server.webkit.platform import Platform
@@ -63,7 +64,7 @@ def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
         Unavailable: `STORAGE_NOT_DURABLE`, `SOCKETS_NOT_PATCHED`.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    clock = clock or SystemClock()
+    clock = clock or SteadyClock()
     database = Database(settings.effective_database_url)
     if not database.is_sqlite and getattr(waiting.wait, "__name__", "") == "wait_c":
         raise Unavailable(
@@ -97,7 +98,9 @@ class ExamServer:
         self.rooms = RoomKeeper(platform, self.duty.holds)
 
         error_replies.register(self.flask)
-        headers.register(self.flask, platform.settings.secure_cookies)
+        settings = platform.settings
+        headers.register(self.flask, settings.secure_cookies, cross_origin.node_origins(settings))
+        cross_origin.register(self.flask, settings)
         door = server.accounts.views.register(self.flask, platform, throttle)
         server.scheduling.views.register(self.flask, platform)
         server.delivery.office_views.register(self.flask, platform)
@@ -119,7 +122,7 @@ class ExamServer:
             ping_timeout=15,
             max_http_buffer_size=MAX_MESSAGE,
             namespaces=[server.delivery.wire.NAMESPACE, proctor.wire.NAMESPACE],  # nobody joins the default one unasked
-            cors_allowed_origins=platform.settings.public_origins or None,
+            cors_allowed_origins=functools.partial(cross_origin.socket_origin_allowed, settings),
             http_compression=False,
         )
         self.candidates = CandidateChannel(self.socketio.server, platform, self.delivery)
@@ -132,6 +135,7 @@ class ExamServer:
 
     def start(self) -> None:
         """Begin the duties; the last act is to settle what an outage cost, when answers can be taken again."""
+        self.duty.settle_clock()
         if isinstance(self.platform.bus, RedisBus):
             self.platform.bus.start()
         self.delivery.start(self.background)

@@ -1,11 +1,13 @@
 /** The line to the server: live channel, heartbeat over whichever way works, and what is known about being connected. */
 
+import { fullJitter } from "@web/backoff";
 import { LiveSocket } from "@web/live_socket";
 import {
   type ClientMessages, type ClockView, type Heartbeat, type HeartbeatReply, type MessageView, NAMESPACE, type ServerMessages,
 } from "@web/wire_types";
 
 import { pageId } from "./device";
+import { nodePass, nodes } from "./nodes";
 import type { Sender } from "./outbox";
 import { currentItem, page } from "./state";
 import * as writing from "./writing";
@@ -32,16 +34,17 @@ export function open(handlers: Handlers): void {
   if (live) return;
   live = new LiveSocket<ClientMessages, ServerMessages>({
     namespace: NAMESPACE,
-    addresses: () => page.server?.node_addresses ?? [],
-    auth: () => ({ page_id: pageId }),
+    addresses: () => nodes.all,
+    onAddress: (address) => nodes.prefer(address),
+    auth: () => ({ page_id: pageId, node_pass: nodePass() ?? undefined }),
     onChange: (connected) => {
       if (connected) {
         reached(true);
         writing.sendNow();
         void beat(handlers);
       } else if (live) {
-        // Perhaps only the channel: the heartbeat by HTTP finds out at once.
-        void beat(handlers);
+        // Perhaps only the channel: the heartbeat by HTTP finds out soon, not all pages of a dead node in one instant.
+        setTimeout(() => void beat(handlers), fullJitter(0));
       }
     },
     onRefused: handlers.refused,
@@ -50,7 +53,10 @@ export function open(handlers: Handlers): void {
     .on("clock_set", ({ clock }) => handlers.clockSet(clock))
     .on("message_arrived", handlers.messageArrived)
     .on("replaced", handlers.replaced)
-    .on("moving", () => live?.moveOn());
+    .on("moving", () => {
+      nodes.leave(nodes.current);
+      live?.moveOn();
+    });
   live.start();
   beating = setInterval(() => void beat(handlers), HEARTBEAT_MS);
 }

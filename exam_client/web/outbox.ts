@@ -158,7 +158,7 @@ export class Outbox {
 
   private backOff(): number {
     this.tries += 1;
-    return 50 + fullJitter(this.tries, 400, 5000, this.options.random);
+    return 50 + fullJitter(this.tries - 1, undefined, undefined, this.options.random);
   }
 
   private pause(wait: number): void {

@@ -7,8 +7,9 @@
 
 import { gcm } from "@noble/ciphers/aes.js";
 
-import { getBytes } from "@web/http";
 import type { CandidatePaper, PaperFile } from "@web/wire_types";
+
+import { getFile } from "./nodes";
 
 const ALGORITHM_AES_256_GCM = 1;
 const NONCE_BYTES = 12;
@@ -57,7 +58,7 @@ export class PaperShelf {
     this.timer = undefined;
     if (this.url !== file.url || !this.bytes) {
       this.url = file.url;
-      const fetching = getBytes(file.url);
+      const fetching = getFile(file.url);
       this.bytes = fetching;
       fetching.then(this.onFetched, () => {
         if (this.bytes === fetching) this.bytes = null;

@@ -1,6 +1,6 @@
 /** The candidate's way from signing in to the receipt: asks the server for each step and puts its answer into the state. */
 
-import { get, post, Refused, Unreachable } from "@web/http";
+import { Refused, Unreachable } from "@web/http";
 import { language } from "@web/i18n";
 import type {
   AnswersRecorded, Begun, CandidateState, ClockView, MessageView, Preferences, RaiseHand, RecordAnswers, Refusal,
@@ -9,6 +9,7 @@ import type {
 import { placeItems } from "./answers";
 import { deviceSecret, pageId, seatFromAddress } from "./device";
 import * as line from "./line";
+import { get, meet, post } from "./nodes";
 import { fromBase64, openPaper, PaperShelf, PaperUnreadable } from "./paper";
 import { answered, clock, page, untilStart } from "./state";
 import { Tabs } from "./tabs";
@@ -45,6 +46,7 @@ async function attempt(work: () => Promise<void>): Promise<boolean> {
 function take(state: CandidateState, askedAt: number): void {
   const before = page.server;
   page.server = state;
+  meet(state.node_addresses, state.node_pass ?? null);
   setClock(state.clock, askedAt);
   contactMade();
   if (page.place === "loading" || page.place === "sign_in") page.place = "paper";
@@ -243,6 +245,7 @@ export const raiseHand = (reason: RaiseHand["reason"]): Promise<boolean> =>
 export const seen = (id: string): Promise<boolean> =>
   attempt(async () => {
     await post(`${API}/messages/${encodeURIComponent(id)}/seen`, {});
+    read.add(id);
     if (page.server) page.server.messages = page.server.messages.filter((message) => message.id !== id);
   });
 
@@ -266,9 +269,12 @@ export async function setPreferences(change: Partial<Preferences>): Promise<void
   }, 400);
 }
 
+/** Read here: another node's next beat may not know it yet. */
+const read = new Set<string>();
+
 function arrived(message: MessageView): void {
   const messages = page.server?.messages;
-  if (!messages || messages.some((one) => one.id === message.id)) return;
+  if (!messages || read.has(message.id) || messages.some((one) => one.id === message.id)) return;
   messages.push(message);
   page.announcement = t("messageArrived", { text: message.text });
 }

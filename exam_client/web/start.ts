@@ -5,6 +5,7 @@ import { watch, watchEffect } from "vue";
 import { Alarms } from "@web/clock_face";
 
 import { listenToKeys } from "./keys";
+import { readShell } from "./nodes";
 import { begin, refresh, timeIsUp } from "./session";
 import { clock, page, remaining, untilStart } from "./state";
 import { t } from "./words";
@@ -20,6 +21,7 @@ export function start(): void {
     root.dataset["theme"] = page.preferences.theme;
     root.dataset["font"] = page.preferences.font;
   });
+  readShell();
   listenToKeys();
   watchTheTime();
   announceSaving();

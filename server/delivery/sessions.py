@@ -65,17 +65,17 @@ def begin_session(session: Session, attempt: Attempt, device_hash: str, machine:
     return token
 
 
-def end_session(session: Session, token: str, now: datetime) -> None:
+def end_session(session: Session, token_hash: str, now: datetime) -> None:
     """The candidate leaves this browser; the attempt, its device and its answers stay as they are."""
     session.execute(
         update(CandidateSession)
-        .where(CandidateSession.token_hash == hash_of(token), CandidateSession.ended_at.is_(None))
+        .where(CandidateSession.token_hash == token_hash, CandidateSession.ended_at.is_(None))
         .values(ended_at=now)
     )
 
 
-def candidate_of(session: Session, token: str) -> SignedInCandidate:
-    """Who holds the token.
+def candidate_of(session: Session, token_hash: str) -> SignedInCandidate:
+    """Whose log-in it is; `token_hash` as `hash_of` makes it, or as a node pass names it.
 
     Raises:
         NotSignedIn: `SESSION_ENDED`, or `SESSION_MOVED` when another device has taken over.
@@ -83,7 +83,7 @@ def candidate_of(session: Session, token: str) -> SignedInCandidate:
     row = session.execute(
         select(CandidateSession, Attempt)
         .join(Attempt, Attempt.id == CandidateSession.attempt_id)
-        .where(CandidateSession.token_hash == hash_of(token))
+        .where(CandidateSession.token_hash == token_hash)
     ).one_or_none()
     if row is None:
         raise NotSignedIn(

@@ -13,8 +13,9 @@ from server.core.errors import InvalidInput, NotSignedIn
 from server.core.events import AttemptChanged, ClockChanged, Event, MessageSent, RoomChanged
 from server.delivery.candidate_state import clock_view, message_view
 from server.delivery.models import Attempt, RoomMessage
+from server.delivery.node_pass import read_pass
 from server.delivery.runtime import DeliveryRuntime
-from server.delivery.sessions import SignedInCandidate, candidate_of, cookie_name
+from server.delivery.sessions import SignedInCandidate, candidate_of, cookie_name, hash_of
 from server.delivery.wire import (
     NAMESPACE,
     AnswersRecorded,
@@ -65,7 +66,10 @@ class CandidateChannel:
 
     def _authenticate(self, sid: str, environ: dict[str, Any], auth: Any) -> ConnectedPage:
         token = cookie_of(environ, self._cookie)
-        if not token:
+        passed = auth.get("node_pass") if isinstance(auth, dict) else None
+        login = read_pass(self._platform.vault, passed) if isinstance(passed, str) else None
+        login = login or (hash_of(token) if token else None)
+        if login is None:
             raise NotSignedIn(
                 "SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended."
             )
@@ -73,7 +77,7 @@ class CandidateChannel:
         if not (isinstance(page_id, str) and re.fullmatch(r"[a-f0-9]{16,32}", page_id)):
             raise InvalidInput("FIELD_INVALID", "缺少页面编号，请刷新页面。", "The page number is missing; refresh.")
         with self._platform.uow.read() as session:
-            candidate = candidate_of(session, token)
+            candidate = candidate_of(session, login)
         for other_sid, other in list(self._sids[candidate.attempt_id].items()):
             if other.page_id != page_id:
                 self._channel.emit("replaced", StateChanged(what="replaced"), other_sid, local=True)

@@ -11,6 +11,7 @@ from server.core.errors import NotFound
 from server.core.permissions import Permission
 from server.delivery.candidate_state import candidate_state, clock_view, stored_responses
 from server.delivery.models import Attempt
+from server.delivery.node_pass import issue_pass, pass_in_header
 from server.delivery.runtime import DeliveryRuntime
 from server.delivery.services.begin_attempt import begin_attempt
 from server.delivery.services.confirm_step import confirm_step
@@ -19,7 +20,7 @@ from server.delivery.services.raise_hand import raise_hand
 from server.delivery.services.save_preferences import save_preferences
 from server.delivery.services.sign_in_candidate import SignInRequest, sign_in_candidate
 from server.delivery.services.submit_attempt import submit_attempt
-from server.delivery.sessions import SignedInCandidate, candidate_of, cookie_name, end_session
+from server.delivery.sessions import SignedInCandidate, candidate_of, cookie_name, end_session, hash_of
 from server.delivery.wire import (
     Begin,
     Begun,
@@ -47,12 +48,18 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
     cookie = cookie_name(secure=settings.secure_cookies)
     api = Blueprint("candidate", __name__)
 
-    def load() -> tuple[list[Actor], str] | None:
+    def shown_login() -> str:
+        """The log-in this request shows: a pass goes before a cookie, which may be of an earlier log-in here."""
+        passed = pass_in_header(platform.vault, request.headers.get("Authorization", ""))
         token = request.cookies.get(cookie, "")
-        if not token:
+        return passed or (hash_of(token) if token else "")
+
+    def load() -> tuple[list[Actor], str] | None:
+        login = shown_login()
+        if not login:
             return None
         with platform.uow.read() as session:
-            g.candidate = candidate_of(session, token)
+            g.candidate = candidate_of(session, login)
         return [g.candidate.actor], ""
 
     register_loader(app, PREFIX, load)
@@ -61,17 +68,19 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
         candidate: SignedInCandidate = g.candidate
         return candidate
 
-    def state_of(attempt_id: str, epoch: int) -> Response:
+    def state_of(attempt_id: str, epoch: int, login: str = "") -> Response:
         with platform.uow.read() as session:
             state = candidate_state(
                 session, platform.vault, attempt_id, epoch, platform.clock.now(), settings.node_addresses
             )
+        if settings.node_addresses:
+            state.node_pass = issue_pass(platform.vault, login or shown_login())
         return jsonify(state.model_dump())
 
     @app.get("/")
     @public("the empty shell of the candidate page")
     def candidate_page() -> str:
-        return page("exam_client/web/main.ts", "理论知识考试 · 明远")
+        return page("exam_client/web/main.ts", "理论知识考试 · 明远", settings.node_addresses)
 
     @app.get("/papers/<name>")
     @public("content-named ciphertext; useless without the key that is given at the start")
@@ -96,7 +105,7 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
         )
         with platform.uow.read() as session:
             epoch = session.get_one(Attempt, signed_in.attempt_id).epoch
-        response = make_response(state_of(signed_in.attempt_id, epoch))
+        response = make_response(state_of(signed_in.attempt_id, epoch, hash_of(signed_in.token)))
         response.set_cookie(
             cookie,
             signed_in.token,
@@ -172,13 +181,14 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
     @MAY_READ
     def message_seen(message_id: str) -> tuple[Any, int]:
         mark_message_seen(platform.uow, me().attempt_id, message_id)
+        runtime.heartbeats.leave(me().attempt_id)  # else the next beat would bring it again
         return "", 204
 
     @api.post("/sign-out")
-    @public("ends the log-in of the cookie, whoever holds it")
+    @public("ends the log-in of the cookie or pass, whoever holds it")
     def sign_out() -> Response:
         with platform.uow() as work:
-            end_session(work.session, request.cookies.get(cookie, ""), platform.clock.now())
+            end_session(work.session, shown_login(), platform.clock.now())
         response = make_response("", 204)
         response.delete_cookie(cookie, path="/")
         return response

@@ -36,6 +36,8 @@ class SignIn(Wire):
     device_secret: DeviceSecret
     #: the number on the desk where this PC stands, when the page was opened with ?seat=
     seat_number: int | None = Field(None, ge=1, le=999)
+    #: this is a rehearsal program: refuse it at a real sitting
+    rehearsal: bool = False
 
 
 class Confirm(Wire):
@@ -248,7 +250,10 @@ class CandidateState(Wire):
     hand_reason: str | None
     messages: list[MessageView]
     receipt: Receipt | None
+    #: where else this exam goes on when the node the page came from does not answer; the page tries them by itself
     node_addresses: list[str]
+    #: shown at those nodes as `Authorization: NodePass …`, because cookies do not follow the page there
+    node_pass: str | None = None
 
 
 class Begun(Wire):

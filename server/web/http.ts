@@ -51,7 +51,8 @@ async function request(method: string, path: string, body: unknown, options: Cal
       method,
       headers,
       body: body === undefined ? null : JSON.stringify(body),
-      credentials: options.base ? "include" : "same-origin",
+      // Elsewhere a pass says who asks: no cookie goes to, or comes from, another origin.
+      credentials: options.base ? "omit" : "same-origin",
       cache: "no-store",
       signal: aborter.signal,
     });

@@ -80,12 +80,12 @@ describe("the live socket", () => {
     live.stop();
   });
 
-  it("never waits longer than five seconds", () => {
+  it("never waits longer than fifteen seconds", () => {
     const { live, made, last } = aSocket();
     live.start();
     for (let i = 0; i < 20; i += 1) {
       last().happen("connect_error", new Error("no"));
-      vi.advanceTimersByTime(5000);
+      vi.advanceTimersByTime(15_050);
     }
     expect(made).toHaveLength(21);
     live.stop();
@@ -103,12 +103,12 @@ describe("the live socket", () => {
     live.stop();
   });
 
-  it("moves on at once when a node goes", () => {
+  it("moves on within a second when a node goes", () => {
     const { live, made, last } = aSocket(["http://a", "http://b"]);
     live.start();
     last().happen("connect");
     live.moveOn();
-    vi.advanceTimersByTime(300);
+    vi.advanceTimersByTime(1000);
     expect(made[1]?.address).toBe("http://b/candidate");
     live.stop();
   });

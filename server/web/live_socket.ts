@@ -7,7 +7,7 @@
 
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 
-import { reconnectDelay } from "./backoff";
+import { moveDelay, reconnectDelay } from "./backoff";
 
 type Payloads = Record<string, unknown>;
 type Asks = Record<string, { send: unknown; reply: unknown }>;
@@ -15,7 +15,9 @@ type Asks = Record<string, { send: unknown; reply: unknown }>;
 export interface LiveSocketOptions {
   namespace: string;
   /** node addresses in the order to try; none = where this page came from. Read again before every try. */
-  addresses?: () => string[];
+  addresses?: () => readonly string[];
+  /** this address let us in */
+  onAddress?: (address: string) => void;
   /** what goes with the connection beside the cookie */
   auth?: () => Record<string, unknown>;
   /** every change between connected and not */
@@ -83,7 +85,7 @@ export class LiveSocket<ClientAsks extends object, ServerSays extends object> {
     if (!this.running) return;
     this.turn += 1;
     this.close();
-    this.later(reconnectDelay(0));
+    this.later(moveDelay());
   };
 
   /** Try now instead of when the waiting time is over. */
@@ -112,6 +114,7 @@ export class LiveSocket<ClientAsks extends object, ServerSays extends object> {
     socket.on("connect", () => {
       if (this.socket !== socket) return;
       this.tries = 0;
+      this.options.onAddress?.(address);
       this.tell(true);
     });
     socket.on("connect_error", (failure: Error & { data?: Payloads }) => {
@@ -136,7 +139,7 @@ export class LiveSocket<ClientAsks extends object, ServerSays extends object> {
 
   private tryNext(): void {
     this.turn += 1;
-    this.later(reconnectDelay(this.tries));
+    this.later(reconnectDelay(this.tries, this.options.addresses?.().length));
     this.tries += 1;
   }
 

@@ -188,6 +188,7 @@ export interface CandidateState {
   messages: MessageView[];
   receipt: Receipt | null;
   node_addresses: string[];
+  node_pass: string | null;
 }
 
 /** The reply to `begin`: the paper's key (base64, 32 bytes), and what is already stored. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flask import Flask, Response, request
@@ -14,13 +14,19 @@ CSP = (
 CONTENT_NAMED = ("/static/dist/assets/", "/papers/")
 
 
-def register(app: Flask, secure: bool) -> None:
+def content_policy(node_origins: Sequence[str] = ()) -> str:
+    """The content policy; pages may also ask the installation's other nodes."""
+    return CSP.replace("connect-src 'self'", " ".join(["connect-src 'self'", *node_origins]))
+
+
+def register(app: Flask, secure: bool, node_origins: Sequence[str] = ()) -> None:
     """Attach the headers to every reply."""
+    policy = content_policy(node_origins)
 
     @app.after_request
     def _protect(response: Response) -> Response:
         headers = response.headers
-        headers.setdefault("Content-Security-Policy", CSP)
+        headers.setdefault("Content-Security-Policy", policy)
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "no-referrer")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

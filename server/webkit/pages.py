@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ def _read(path: Path, _built_at: int) -> dict[str, Any]:
     return document
 
 
-def page(entry: str, title: str) -> str:
-    """The shell of one entry, e.g. `exam_client/web/main.ts`.
+def page(entry: str, title: str, nodes: Sequence[str] = ()) -> str:
+    """The shell of one entry, e.g. `exam_client/web/main.ts`; `nodes`: where else the page may ask from its first moment.
 
     Raises:
         Unavailable: `PAGES_NOT_BUILT`.
@@ -57,4 +58,4 @@ def page(entry: str, title: str) -> str:
         styles.extend(s for s in files[name].get("css", []) if s not in styles)
 
     collect(entry)
-    return render_template("shell.html", title=title, script=files[entry]["file"], styles=styles)
+    return render_template("shell.html", title=title, script=files[entry]["file"], styles=styles, nodes=nodes)

@@ -10,7 +10,7 @@ import pytest
 
 from itembank.queries import script_layout
 from server.delivery.queries import counted_responses
-from server.delivery.sessions import candidate_of
+from server.delivery.sessions import candidate_of, hash_of
 from server.delivery.wire import Heartbeat, RecordAnswers
 from tests.security.exam_world import (
     MINUTE,
@@ -169,7 +169,7 @@ def test_a_moved_pages_heartbeat_does_not_stop_its_successor(running: ExamWorld)
 def _candidate_of(session: Any, browser: CandidateBrowser) -> Any:
     cookie = browser.client.get_cookie("mingyuan-candidate")
     assert cookie is not None
-    return candidate_of(session, cookie.value)
+    return candidate_of(session, hash_of(cookie.value))
 
 
 def test_one_candidate_reaches_nothing_of_another(running: ExamWorld) -> None:

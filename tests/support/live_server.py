@@ -309,6 +309,7 @@ def live_server(
     environment: Mapping[str, str] | None = None,
     database_url: str = "",
     nodes: int = 1,
+    own_hosts: bool = False,
     prepare: Callable[[Platform, Callable[[], DemoDay]], DemoSite] | None = None,
 ) -> Iterator[LiveServer]:
     """A prepared site and its running server(s); T is `before_start` after everything is ready.
@@ -318,20 +319,24 @@ def live_server(
         profile: fields of the compressed rule profile that the test wants otherwise.
         environment: settings of the servers, `MINGYUAN_…`.
         nodes: so many processes on the same database; more than one needs PostgreSQL and `MINGYUAN_REDIS_URL`.
+        own_hosts: each node at an address of its own (127.0.0.1, 127.0.0.2 …), so that cookies do not follow a page.
         prepare: another way to set the site up.
     """
     platform = open_platform(data, database_url)
     ports = [find_free_port() for _ in range(nodes)]
+    hosts = [f"127.0.0.{number + 1}" if own_hosts else "127.0.0.1" for number in range(nodes)]
     running: list[ServerProcess] = []
     live: LiveServer | None = None
     try:
-        for number, port in enumerate(ports, start=1):
+        for number, (host, port) in enumerate(zip(hosts, ports, strict=True), start=1):
             settings = {"MINGYUAN_NODE_NAME": f"node-{number}", **(environment or {})}
             if database_url:
                 settings["MINGYUAN_DATABASE_URL"] = database_url
             if nodes > 1:
-                settings["MINGYUAN_NODE_ADDRESSES"] = _as_list([f"http://127.0.0.1:{one}" for one in ports])
-            running.append(ServerProcess(data, "127.0.0.1", port, settings))
+                settings["MINGYUAN_NODE_ADDRESSES"] = _as_list(
+                    [f"http://{host}:{port}" for host, port in zip(hosts, ports, strict=True)]
+                )
+            running.append(ServerProcess(data, host, port, settings))
             running[-1].start()
 
         def day() -> DemoDay:

@@ -78,7 +78,7 @@ const state = (): CandidateState => ({
   },
   clock: clock(), paper: { url: "/papers/dev.bin", sha256: "", aad: AAD, item_count: 100 }, preferences, hand_reason: hand, messages,
   receipt: step === "ended" ? { ended_at_ms: Date.now(), end_how: (asked.get("how") ?? "submit") as "submit", answered: 98, total: 100, receipt_code: "7K3M9QXP", answers_digest: "", signature: "" } : null,
-  node_addresses: [],
+  node_addresses: [], node_pass: null,
 });
 
 function file(): Uint8Array {
