@@ -8,6 +8,7 @@ import scoring.models
 import server.accounts.models
 import server.audit.models
 import server.delivery.models
+import server.safekeeping.models
 import server.scheduling.models
 import server.takeover.models
 from server.storage.base import Base

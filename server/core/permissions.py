@@ -33,6 +33,8 @@ class Permission(StrEnum):
     RESULTS_RESULT_CONFIRM = "results:result:confirm"
     RESULTS_RESULT_READ = "results:result:read"
     RESULTS_RESULT_RELEASE = "results:result:release"
+    SAFEKEEPING_FREEZE_OVERRIDE = "safekeeping:freeze:override"
+    SAFEKEEPING_READINESS_READ = "safekeeping:readiness:read"
     SCHEDULING_SITTING_PLAN = "scheduling:sitting:plan"
     SCHEDULING_SITTING_READ = "scheduling:sitting:read"
     SCHEDULING_TIME_CONFIRM = "scheduling:time:confirm"
@@ -64,10 +66,13 @@ class Reach(StrEnum):
 
 _P = Permission
 _PROCTOR_ACTS = frozenset(p for p in Permission if p.value.startswith("proctor:"))
+_READINESS = frozenset({_P.SAFEKEEPING_READINESS_READ})
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.SITE_HEAD: frozenset(
         {_P.RESULTS_RESULT_RELEASE, _P.RESULTS_RESULT_READ, _P.SCHEDULING_SITTING_READ, _P.SCHEDULING_TIME_CONFIRM}
+        | _READINESS
+        | {_P.SAFEKEEPING_FREEZE_OVERRIDE}
     ),
     Role.OFFICE_HEAD: frozenset(
         {
@@ -77,10 +82,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.SCHEDULING_SITTING_READ,
             _P.SCHEDULING_TIME_CONFIRM,
             _P.PROCTOR_BOARD_READ,
+            _P.SAFEKEEPING_FREEZE_OVERRIDE,
         }
+        | _READINESS
     ),
     Role.EXAM_CLERK: frozenset(
         {_P.SCHEDULING_SITTING_PLAN, _P.SCHEDULING_SITTING_READ, _P.RESULTS_RESULT_CONFIRM, _P.RESULTS_RESULT_READ}
+        | _READINESS
     ),
     Role.BANK_KEEPER: frozenset(
         {_P.BANK_ITEM_ACCEPT, _P.BANK_ITEM_IMPORT, _P.BANK_ITEM_READ, _P.BANK_PAPER_ASSEMBLE, _P.BANK_PAPER_SEAL}
@@ -88,7 +96,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PROCTOR: _PROCTOR_ACTS,
     Role.INSPECTOR: frozenset({_P.PROCTOR_BOARD_READ, _P.PROCTOR_INCIDENT_RECORD}),
     Role.SUPERVISOR: frozenset({_P.PROCTOR_BOARD_READ, _P.SCHEDULING_SITTING_READ}),
-    Role.SYSADMIN: frozenset({_P.ACCOUNTS_ACCOUNT_MANAGE}),
+    Role.SYSADMIN: frozenset({_P.ACCOUNTS_ACCOUNT_MANAGE, _P.SAFEKEEPING_FREEZE_OVERRIDE} | _READINESS),
     Role.SECADMIN: frozenset(),
     Role.AUDITADMIN: frozenset({_P.AUDIT_LOG_READ}),
     Role.CANDIDATE: frozenset({_P.DELIVERY_ANSWER_RECORD, _P.DELIVERY_ATTEMPT_READ_OWN}),

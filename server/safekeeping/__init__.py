@@ -1,0 +1,1 @@
+"""Copies, disks and readiness: what keeps an exam safe and says beforehand whether it is."""

@@ -1,0 +1,1 @@
+"""Rules of copies, disks, the freeze and readiness: pure."""

@@ -1,0 +1,1 @@
+"""Use cases: make a backup, restore one, lift the freeze."""
