@@ -40,7 +40,11 @@ def serve(
         raise typer.Exit(1) from None
     host, port = host or settings.host, port if port is not None else settings.port
     tell_first_start(node.platform, host, port)
-    node.serve(host, port)
+    try:
+        node.serve(host, port)
+    except MingyuanError as refusal:
+        print(f"{refusal.message_zh}\n{refusal.message_en}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 def tell_first_start(platform: Platform, host: str, port: int) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from server.core.errors import Conflict
 from server.storage.unit_of_work import UnitOfWork
+from server.takeover.clock_watch import running_ms
 from server.takeover.domain.outage_rules import THRESHOLDS, Thresholds
 from server.takeover.models import Node, Outage
 from server.takeover.outages import detect_outage
@@ -23,10 +24,11 @@ def beat(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOLDS) -> Outa
     """
     with uow() as work:
         outage = detect_outage(work, node_id, limits)
+        beat_at, boot_ms = work.clock.now(), running_ms(work.clock)
         touched = work.session.execute(
             update(Node)
             .where(Node.id == node_id)
-            .values(beat_at=work.clock.now(), stopped_at=None)
+            .values(beat_at=beat_at, boot_ms=boot_ms, stopped_at=None)
             .returning(Node.id)
             .execution_options(synchronize_session=False)
         ).one_or_none()

@@ -9,6 +9,7 @@ from server.audit.log import record
 from server.core.actor import SYSTEM
 from server.core.ids import new_id
 from server.storage.unit_of_work import UnitOfWork
+from server.takeover.clock_watch import boot_id, running_ms
 from server.takeover.domain.outage_rules import THRESHOLDS, Thresholds
 from server.takeover.models import Node, Outage
 from server.takeover.outages import detect_outage
@@ -30,8 +31,15 @@ def register_node(
     Call it when everything else is ready: the moment of this call is the end of the outage. A restart is a new node.
     """
     with uow() as work:
+        now = work.clock.now()
         node = Node(
-            id=node_id or new_id(), name=name, address=address, started_at=work.clock.now(), beat_at=work.clock.now()
+            id=node_id or new_id(),
+            name=name,
+            address=address,
+            started_at=now,
+            beat_at=now,
+            boot_id=boot_id(work.clock),
+            boot_ms=running_ms(work.clock),
         )
         outage = detect_outage(work, node.id, replace(limits, nodes_silent_after=limits.nodes_silent_before_start))
         work.session.add(node)

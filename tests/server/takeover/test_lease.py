@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
-from server.core.clock import ManualClock
+from server.core.bus import InProcessBus
+from server.core.clock import ManualClock, SystemClock
 from server.core.errors import Conflict
+from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 from server.takeover.domain.lease import LeaseState, give_up_lease, take_lease
-from server.takeover.leases import acquire_lease, read_lease, release_lease, require_lease
+from server.takeover.leases import (
+    FencedUnitOfWork,
+    acquire_lease,
+    lease_time,
+    read_lease,
+    release_lease,
+    require_lease,
+)
 from server.takeover.models import Lease
 from tests.moments import SECOND, START
 
@@ -86,13 +98,29 @@ def test_without_compare_and_set_two_nodes_believe_they_hold_the_lease(uow: Unit
         assert seen_by_a.generation == seen_by_b.generation  # type: ignore[union-attr]
 
 
+def let_pass(uow: UnitOfWork, clock: ManualClock, seconds: float) -> None:
+    """So much later. PostgreSQL's own clock cannot be moved by hand: there the stored leases grow older instead."""
+    clock.advance(seconds)
+    if not uow.database.is_sqlite:
+        with uow() as work:
+            for lease in work.session.scalars(select(Lease)):
+                lease.expires_at -= timedelta(seconds=seconds)
+
+
+def show(uow: UnitOfWork, lease: LeaseState | None) -> None:
+    """Write under the lease."""
+    assert lease is not None
+    with uow() as work:
+        require_lease(work.session, lease, lease_time(work.session, work.clock))
+
+
 @pytest.mark.parametrize("stored", [None, "old"])
 def test_of_many_nodes_that_ask_together_one_gets_the_lease(
     uow: UnitOfWork, clock: ManualClock, stored: str | None
 ) -> None:
     if stored:
         acquire_lease(uow, "sweep", stored, TTL)
-        clock.advance(10)
+        let_pass(uow, clock, 10)
     start, got = threading.Barrier(6), []
 
     def ask(holder: str) -> None:
@@ -114,24 +142,69 @@ def test_of_many_nodes_that_ask_together_one_gets_the_lease(
 def test_whoever_was_frozen_is_fenced_off(uow: UnitOfWork, clock: ManualClock) -> None:
     frozen = acquire_lease(uow, "sweep", "a", TTL)
     assert frozen is not None
-    with uow() as work:
-        require_lease(work.session, frozen, clock.now())
-    clock.advance(4)
+    show(uow, frozen)
+    let_pass(uow, clock, 4)
     assert acquire_lease(uow, "sweep", "b", TTL) is not None
-    with uow() as work, pytest.raises(Conflict, match="LEASE_LOST"):
-        require_lease(work.session, frozen, clock.now())
+    with pytest.raises(Conflict, match="LEASE_LOST"):
+        show(uow, frozen)
     release_lease(uow, frozen)  # harmless
     assert acquire_lease(uow, "sweep", "a", TTL) is None
 
 
 def test_a_lease_that_ran_out_is_no_right_to_write(uow: UnitOfWork, clock: ManualClock) -> None:
     lease = acquire_lease(uow, "sweep", "a", TTL)
-    clock.advance(timedelta(seconds=3))
-    with uow() as work, pytest.raises(Conflict, match="LEASE_LOST"):
-        require_lease(work.session, lease, clock.now())  # type: ignore[arg-type]
+    let_pass(uow, clock, 3)
+    with pytest.raises(Conflict, match="LEASE_LOST"):
+        show(uow, lease)
 
 
 def test_a_released_lease_passes_on_at_once(uow: UnitOfWork) -> None:
     lease = acquire_lease(uow, "sweep", "a", TTL)
     release_lease(uow, lease)  # type: ignore[arg-type]
     assert acquire_lease(uow, "sweep", "b", TTL).generation == 2  # type: ignore[union-attr]
+
+
+def test_every_transaction_of_a_fenced_duty_shows_the_lease(uow: UnitOfWork, clock: ManualClock) -> None:
+    held: list[LeaseState | None] = [acquire_lease(uow, "sweep", "a", TTL)]
+    fenced = FencedUnitOfWork(uow, lambda: held[0])
+    with fenced() as work:
+        work.session.add(Lease(duty="written", holder="a", generation=1, expires_at=START))
+    let_pass(uow, clock, 4)
+    assert acquire_lease(uow, "sweep", "b", TTL) is not None
+    with pytest.raises(Conflict, match="LEASE_LOST"), fenced() as work:
+        work.session.add(Lease(duty="too late", holder="a", generation=1, expires_at=START))
+    held[0] = None
+    with pytest.raises(Conflict, match="LEASE_LOST"), fenced():
+        pytest.fail("nothing may be begun without a lease")
+    with uow.read() as session:
+        assert session.get(Lease, "written") is not None
+        assert session.get(Lease, "too late") is None
+
+
+@pytest.mark.postgres
+def test_nobody_takes_the_lease_while_a_duty_writes_and_a_frozen_writer_is_cut_off(postgres_database: Database) -> None:
+    uow = UnitOfWork(postgres_database, InProcessBus(), SystemClock())
+    short = timedelta(milliseconds=300)
+    lease = acquire_lease(uow, "sweep", "a", short)
+    fenced = FencedUnitOfWork(uow, lambda: lease)
+    with pytest.raises(OperationalError), fenced() as work:
+        time.sleep(0.4)  # it ran out, and its holder is still writing
+        with pytest.raises(OperationalError, match="lock timeout"):
+            acquire_lease(uow, "sweep", "b", TTL)
+        work.session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '200ms'"))
+        time.sleep(1.0)  # frozen
+        assert acquire_lease(uow, "sweep", "b", TTL) is not None
+    with uow.read() as session:
+        assert read_lease(session, "sweep").holder == "b"  # type: ignore[union-attr]
+
+
+@pytest.mark.postgres
+def test_a_node_whose_clock_is_wrong_takes_nothing_from_others(postgres_database: Database) -> None:
+    right = UnitOfWork(postgres_database, InProcessBus(), SystemClock())
+    clock = ManualClock(SystemClock().now() + timedelta(minutes=10))
+    ahead = UnitOfWork(postgres_database, InProcessBus(), clock)
+    assert acquire_lease(right, "sweep", "a", TTL) is not None
+    assert acquire_lease(ahead, "sweep", "b", TTL) is None
+    clock.jump(-timedelta(minutes=20))
+    assert acquire_lease(ahead, "other", "b", TTL) is not None
+    assert acquire_lease(right, "other", "a", TTL) is None, "the lease of a slow node lives as long as any"
