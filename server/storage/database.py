@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from server.core.errors import Unavailable
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 BUSY_TIMEOUT_MS = 8000
 #: when every connection is taken for so long, the database hangs: better a refusal that says so than a queue
 POOL_WAIT_S = 5
+#: an open transaction that says nothing for so long belongs to a process that is frozen or cut off
+FROZEN_AFTER = "5s"
 #: the examination after a stop without farewell ends after this, so that a large file does not keep candidates waiting
 EXAMINE_FOR_S = 20.0
 #: what a SQLite connection must read back, or it is not used
@@ -45,6 +47,7 @@ class Database:
         #: PostgreSQL only: what waits for the database, and whether it waits for too long
         self.commits = CommitsInFlight()
         self.engine = self._make_engine(pool_size)
+        self._writer_engine = self._make_writer_engine()
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         #: Held by whoever writes on SQLite; free for all on PostgreSQL. Not re-entrant: units of work do not nest.
         self.write_turn: Any = threading.Lock() if self.is_sqlite else _NoTurn()
@@ -60,8 +63,19 @@ class Database:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
+        return self._postgres_engine(self.url, pool_size, 20)
+
+    def _make_writer_engine(self) -> Engine:
+        """The answer writer's connections: never taken by others, and cut by the server when this process is frozen
+        with candidates' rows locked, so that they can go on at another node."""
+        if self.is_sqlite:
+            return self.engine
+        options = f"{self.url.query.get('options', '')} -c idle_in_transaction_session_timeout={FROZEN_AFTER}"
+        return self._postgres_engine(self.url.update_query_dict({"options": options.strip()}), 1, 1)
+
+    def _postgres_engine(self, url: URL, pool_size: int, overflow: int) -> Engine:
         engine = create_engine(
-            self.url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True, pool_timeout=POOL_WAIT_S
+            url, pool_size=pool_size, max_overflow=overflow, pool_pre_ping=True, pool_timeout=POOL_WAIT_S
         )
         event.listen(engine, "do_connect", self._connect)
         return engine
@@ -159,7 +173,7 @@ class Database:
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:
         """As `write`, on a bare connection: the answer writer's way."""
-        with self.write_turn, self.engine.connect() as connection:
+        with self.write_turn, self._writer_engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -167,6 +181,7 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+        self._writer_engine.dispose()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 
 from server.core.bus import InProcessBus
 from server.core.clock import ManualClock, SystemClock
@@ -187,13 +187,18 @@ def test_nobody_takes_the_lease_while_a_duty_writes_and_a_frozen_writer_is_cut_o
     short = timedelta(milliseconds=300)
     lease = acquire_lease(uow, "sweep", "a", short)
     fenced = FencedUnitOfWork(uow, lambda: lease)
-    with pytest.raises(OperationalError), fenced() as work:
-        time.sleep(0.4)  # it ran out, and its holder is still writing
-        with pytest.raises(OperationalError, match="lock timeout"):
-            acquire_lease(uow, "sweep", "b", TTL)
-        work.session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '200ms'"))
-        time.sleep(1.0)  # frozen
-        assert acquire_lease(uow, "sweep", "b", TTL) is not None
+
+    def write_and_freeze() -> None:
+        with fenced() as work:
+            time.sleep(0.4)  # it ran out, and its holder is still writing
+            with pytest.raises(OperationalError, match="lock timeout"):
+                acquire_lease(uow, "sweep", "b", TTL)
+            work.session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '200ms'"))
+            time.sleep(1.0)
+            assert acquire_lease(uow, "sweep", "b", TTL) is not None
+
+    with pytest.raises(InternalError, match="idle-in-transaction"):
+        write_and_freeze()
     with uow.read() as session:
         assert read_lease(session, "sweep").holder == "b"  # type: ignore[union-attr]
 
