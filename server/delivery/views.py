@@ -100,8 +100,9 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
             platform.vault,
             runtime.throttle,
             SignInRequest(
-                message.ticket_number, message.pin, message.device_secret, message.seat_number, peer_address()
-            ),
+                message.ticket_number, message.pin, message.device_secret, message.seat_number, peer_address(),
+                message.rehearsal,
+            ),  # fmt: skip
         )
         with platform.uow.read() as session:
             epoch = session.get_one(Attempt, signed_in.attempt_id).epoch
