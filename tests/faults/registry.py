@@ -15,6 +15,7 @@ cannot make the fault (not root, a program missing), and whatever else it raises
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,10 +29,17 @@ class NotRunHere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Repetitions:
-    """How many random repetitions: in the short form (CI) and on demand. `short=0` keeps the fault out of CI."""
+    """How many random repetitions: in the short form (CI) and on demand. `short=0` keeps the fault out of CI.
+
+    A run that lasts instead of repeating (a soak, a span of bad network) counts minutes. `fixed_s` and `each_s` are what
+    setting up and one repetition cost in seconds, about: `--full-time-budget` shares the time by them until a run has
+    been measured on the machine.
+    """
 
     short: int
     full: int
+    fixed_s: float = 25.0
+    each_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +97,45 @@ class Fault:
     #: one sentence: what is taken away and what must then be seen; empty where the matrix needs none
     control_text: str = ""
     control: Control | None = None
+    #: so many tries, each with another seed, has a control whose damage is a matter of chance
+    control_tries: int = 1
 
 
 FAULTS: dict[str, Fault] = {}
 
 
+def number_of(row: str) -> int:
+    """F12 → 12: the order of the matrix."""
+    return int(row.removeprefix("F"))
+
+
+def load_matrix() -> dict[str, Fault]:
+    """Import every module of `tests/faults/matrix/`; the rows in the order of the matrix."""
+    importlib.import_module("tests.faults.matrix")
+    return dict(sorted(FAULTS.items(), key=lambda pair: number_of(pair[0])))
+
+
 def fault(
-    id: str, title_zh: str, title_en: str, *, promises: tuple[str, ...], goal: str, repetitions: Repetitions,
+    row: str, title_zh: str, title_en: str, *, promises: tuple[str, ...], goal: str, repetitions: Repetitions,
     control: str = "",
 ) -> Callable[[R], R]:  # fmt: skip
     """Register a run under its number of the matrix. A number may be registered once."""
 
     def register(run: R) -> R:
-        if id in FAULTS:
-            raise ValueError(f"{id} is registered twice")
-        FAULTS[id] = Fault(id, title_zh, title_en, promises, goal, repetitions, run, control)
+        if row in FAULTS:
+            raise ValueError(f"{row} is registered twice")
+        FAULTS[row] = Fault(row, title_zh, title_en, promises, goal, repetitions, run, control)
         return run
 
     return register
 
 
-def control_of(id: str) -> Callable[[C], C]:
-    """Register the negative control of an already registered fault."""
+def control_of(row: str, *, tries: int = 1) -> Callable[[C], C]:
+    """Register the negative control of an already registered fault; `tries` above 1 where its damage is a matter of chance."""
 
     def register(control: C) -> C:
-        FAULTS[id].control = control
+        FAULTS[row].control = control
+        FAULTS[row].control_tries = tries
         return control
 
     return register

@@ -1,0 +1,373 @@
+"""Start the real server with one protection taken away, or with a machine part that fails. Tests only.
+
+    python -m tests.faults.nemesis.sabotage NAME[=ARGUMENT][@SWITCH],… serve --data …
+
+patches the product in memory, then runs `server.entry`'s command line. With `@SWITCH` the sabotage works only while the
+file SWITCH exists, so that a run can turn it on and off. The product itself has no failpoints and knows nothing of this.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import dataclasses  # noqa: E402
+import sqlite3  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+real_sleep = monkey.get_original("time", "sleep")
+#: how late the commit of `ack_before_commit` is, unless told otherwise: several people have answered meanwhile
+LATE_COMMIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One sabotage as asked for on the command line."""
+
+    name: str
+    argument: str = ""
+    switch: Path | None = None
+
+    @property
+    def is_on(self) -> bool:
+        return self.switch is None or self.switch.exists()
+
+    def number(self, otherwise: float) -> float:
+        return float(self.argument) if self.argument else otherwise
+
+
+SABOTAGES: dict[str, Callable[[Order], None]] = {}
+
+
+def sabotage(apply: Callable[[Order], None]) -> Callable[[Order], None]:
+    """Register one under its function's name."""
+    SABOTAGES[apply.__name__] = apply
+    return apply
+
+
+def parse(text: str) -> list[Order]:
+    """`a=1@/switch,b` → orders.
+
+    Raises:
+        SystemExit: an unknown name; the known ones are listed.
+    """
+    orders = []
+    for part in text.split(","):
+        rest, _, switch = part.partition("@")
+        name, _, argument = rest.partition("=")
+        if name not in SABOTAGES:
+            raise SystemExit(f"unknown sabotage {name!r}; there are: {', '.join(sorted(SABOTAGES))}")
+        orders.append(Order(name, argument, Path(switch) if switch else None))
+    return orders
+
+
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@sabotage
+def ack_before_commit(order: Order) -> None:
+    """Acknowledge at once, commit [0.5] seconds later: a kill between the two loses what was promised."""
+    import gevent
+
+    from server.delivery import writer
+    from server.delivery.journal import Outcome
+
+    original = writer.AnswerWriter._commit_once
+
+    def commit_later(self: Any, lines: Sequence[Any]) -> Any:
+        gevent.sleep(order.number(LATE_COMMIT_S))
+        return original(self, lines)
+
+    def record(self: Any, lines: Sequence[Any]) -> list[Any]:
+        batch = self._gathering
+        batch.waiters.append(writer._Waiter(lines))
+        batch.size += len(lines)
+        self._kick.set()
+        return [Outcome("counted") for _ in lines]
+
+    writer.AnswerWriter._commit_once = commit_later  # type: ignore[method-assign]
+    writer.AnswerWriter.record = record  # type: ignore[method-assign]
+
+
+@sabotage
+def synchronous_normal(order: Order) -> None:
+    """SQLite without an fsync at the commit: a power cut may take the last ones."""
+    from sqlalchemy import event
+
+    from server.delivery.journal_sqlite import SqliteJournal
+    from server.storage import database
+
+    open_journal = SqliteJournal._open
+
+    def open_lax(self: Any) -> sqlite3.Connection:
+        connection = open_journal(self)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+    def lax(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.execute("PRAGMA synchronous=NORMAL")
+
+    SqliteJournal._open = open_lax  # type: ignore[method-assign]
+    make = database.Database.__init__
+
+    def make_lax(self: Any, *arguments: Any, **named: Any) -> None:
+        make(self, *arguments, **named)
+        event.listen(self.engine, "connect", lax)
+
+    database.Database.__init__ = make_lax  # type: ignore[method-assign]
+    _no_durability_check()
+
+
+@sabotage
+def synchronous_commit_off(order: Order) -> None:
+    """PostgreSQL without waiting for its log: a power cut may take the last commits."""
+    from sqlalchemy import event
+
+    from server.storage import database
+
+    def lax(dbapi_connection: Any, _record: Any) -> None:
+        was, dbapi_connection.autocommit = dbapi_connection.autocommit, True
+        dbapi_connection.execute("SET synchronous_commit = off")
+        dbapi_connection.autocommit = was
+
+    make = database.Database.__init__
+
+    def make_lax(self: Any, *arguments: Any, **named: Any) -> None:
+        make(self, *arguments, **named)
+        event.listen(self.engine, "connect", lax)
+
+    database.Database.__init__ = make_lax  # type: ignore[method-assign]
+    _no_durability_check()
+
+
+def _no_durability_check() -> None:
+    from server.storage import database
+
+    for name in ("require_durable", "check_durable", "check_durability"):
+        if hasattr(database.Database, name):
+            setattr(database.Database, name, lambda self: None)
+
+
+@sabotage
+def no_repeat_check(order: Order) -> None:
+    """An entry sent again is taken for a new one; the key that would refuse it is gone from the table as well."""
+    from server.delivery import journal_postgres, journal_sqlite
+    from server.storage import database
+
+    journal_sqlite._SqliteSteps.stored = lambda self, keys: {}  # type: ignore[method-assign]
+    journal_postgres._PostgresSteps.stored = lambda self, keys: {}  # type: ignore[method-assign]
+    make = database.Database.__init__
+
+    def make_lax(self: Any, *arguments: Any, **named: Any) -> None:
+        make(self, *arguments, **named)
+        if self.is_sqlite:
+            _drop_unique_key(str(self.url.database))
+
+    database.Database.__init__ = make_lax  # type: ignore[method-assign]
+
+
+def _drop_unique_key(path: str) -> None:
+    import re
+
+    with sqlite3.connect(path) as file:
+        row = file.execute("SELECT sql FROM sqlite_master WHERE type='table' AND name='journal_entry'").fetchone()
+        if row is None or "UNIQUE" not in row[0]:
+            return
+        lax = re.sub(r",\s*(CONSTRAINT\s+\S+\s+)?UNIQUE\s*\([^)]*\)", "", row[0]).replace(
+            "journal_entry", "journal_lax", 1
+        )
+        file.execute(lax)
+        file.execute("INSERT INTO journal_lax SELECT * FROM journal_entry")
+        file.execute("DROP TABLE journal_entry")
+        file.execute("ALTER TABLE journal_lax RENAME TO journal_entry")
+
+
+@sabotage
+def newest_arrival_wins(order: Order) -> None:
+    """Every entry gets a number by its arrival, so that an old one that comes late overwrites a newer one."""
+    from server.delivery import journal_sqlite
+
+    original = journal_sqlite._SqliteSteps.insert
+    state = {"last": 1_000_000}
+
+    def insert(self: Any, rows: Sequence[tuple[Any, Any]]) -> None:
+        renumbered = []
+        for line, outcome in rows:
+            state["last"] += 1
+            renumbered.append((dataclasses.replace(line, client_seq=state["last"]), outcome))
+        original(self, renumbered)
+
+    journal_sqlite._SqliteSteps.insert = insert  # type: ignore[method-assign]
+
+
+@sabotage
+def no_epoch_check(order: Order) -> None:
+    """A page that lost the pen goes on writing."""
+    from server.delivery import journal
+
+    original = journal.judge_entry
+
+    def judge(**facts: Any) -> Any:
+        return original(**{**facts, "entry_epoch": facts["epoch_of_attempt"]})
+
+    journal.judge_entry = judge
+
+
+@sabotage
+def trust_client_clock(order: Order) -> None:
+    """The moment of receipt is what the candidate's own clock says."""
+    from datetime import UTC, datetime
+
+    from server.delivery.services import record_answers
+
+    original = record_answers.AnswerDesk._line
+
+    def line(self: Any, attempt_id: str, epoch: int, entry: Any, received_at: datetime, grace: Any) -> Any:
+        claimed = datetime.fromtimestamp(entry.client_time_ms / 1000, UTC)
+        return original(self, attempt_id, epoch, entry, claimed, grace)
+
+    record_answers.AnswerDesk._line = line  # type: ignore[method-assign]
+
+
+# ── disks ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _around_commit(before: Callable[[], None]) -> None:
+    """`before` runs in the thread or greenlet that commits a batch, on either database."""
+    from server.delivery import journal_postgres, journal_sqlite
+
+    for store in (journal_sqlite.SqliteJournal, journal_postgres.PostgresJournal):
+        original = store.commit
+
+        def commit(self: Any, lines: Sequence[Any], original: Any = original) -> Any:
+            before()
+            return original(self, lines)
+
+        store.commit = commit  # type: ignore[method-assign]
+
+
+@sabotage
+def slow_commit(order: Order) -> None:
+    """Every commit of answers takes [2] seconds longer, as on a disk that syncs slowly. SQLite waits in its real thread."""
+    import gevent
+
+    def wait() -> None:
+        if order.is_on:
+            seconds = order.number(2.0)
+            (gevent.sleep if "gevent" in type(gevent.getcurrent()).__module__ else real_sleep)(seconds)
+
+    _around_commit(wait)
+
+
+@sabotage
+def io_error(order: Order) -> None:
+    """After [0] commits the disk answers with an error."""
+    seen = {"commits": 0}
+
+    def fail() -> None:
+        seen["commits"] += 1
+        if order.is_on and seen["commits"] > order.number(0):
+            raise sqlite3.OperationalError("disk I/O error")
+
+    _around_commit(fail)
+
+
+@sabotage
+def io_error_unseen(order: Order) -> None:
+    """The disk fails and the writer says it has stored: the control of F29."""
+    from server.delivery import writer
+    from server.delivery.journal import BatchResult, Outcome
+
+    original = writer.AnswerWriter._store_lines
+
+    def store(self: Any, lines: Sequence[Any]) -> Any:
+        if order.is_on:
+            return BatchResult([Outcome("counted") for _ in lines])
+        return original(self, lines)
+
+    writer.AnswerWriter._store_lines = store  # type: ignore[method-assign]
+
+
+# ── time, nodes, duties ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@sabotage
+def no_outage_detection(order: Order) -> None:
+    """Nobody looks whether the servers were away: no time is given back."""
+    import server.app  # noqa: F401 - loads every user of it
+    from server.takeover import outages
+
+    _replace_everywhere(outages.detect_outage, lambda work, node_id, limits=None: None)
+
+
+@sabotage
+def no_room_cuts(order: Order) -> None:
+    """Nobody looks whether a room was cut off."""
+    import server.app  # noqa: F401
+    from server.takeover.services import sweep_room_cuts as module
+
+    _replace_everywhere(module.sweep_room_cuts, lambda uow, node_id: 0)
+
+
+@sabotage
+def lease_without_fencing(order: Order) -> None:
+    """Every node believes to hold the single-actor duties, all the time."""
+    import server.app  # noqa: F401
+    from server.takeover import leases
+    from server.takeover.domain.lease import LeaseState
+
+    def take(uow: Any, duty: str, holder: str, ttl: Any = leases.TTL) -> LeaseState:
+        return LeaseState(duty, holder, 1, uow.clock.now() + ttl)
+
+    _replace_everywhere(leases.acquire_lease, take)
+    _replace_everywhere(leases.require_lease, lambda session, lease, now: None)
+
+
+@sabotage
+def end_twice(order: Order) -> None:
+    """An attempt that has ended is ended again by whoever comes: the guard of "once is once" is gone."""
+    from server.delivery import ending
+    from server.delivery.domain.states import AttemptState
+
+    original = ending.end_attempt
+
+    def end(work: Any, attempt: Any, how: Any, actor: Any, reason: str = "") -> bool:
+        if AttemptState(attempt.state).is_final:
+            attempt.state = AttemptState.ANSWERING.value
+        return original(work, attempt, how, actor, reason)
+
+    import server.app  # noqa: F401
+
+    _replace_everywhere(original, end)
+
+
+def _replace_everywhere(original: Any, new: Any) -> None:
+    """Modules hold functions by name: put the new one wherever the old one is known."""
+    found = 0
+    for module in list(sys.modules.values()):
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if value is original:
+                setattr(module, name, new)
+                found += 1
+    if not found:
+        raise SystemExit(f"{original!r} is used nowhere: the sabotage does not fit the product any more")
+
+
+def main() -> None:
+    """Patch, then be `mingyuan`."""
+    orders = parse(sys.argv.pop(1))
+    for order in orders:
+        SABOTAGES[order.name](order)
+        print(f"sabotaged: {order.name} {order.argument}".rstrip(), file=sys.stderr, flush=True)
+    from server.cli import app
+
+    app()
+
+
+if __name__ == "__main__":
+    main()
