@@ -181,15 +181,19 @@ class CandidatePc:
                 return False
             self._server_is_there()
             for ack in reply["acks"]:
-                self._unsent.pop(ack["seq"], None)
-                clicked_at = self._clicked_at.pop(ack["seq"], None)
-                if clicked_at is None:
+                entry = self._unsent.pop(ack["seq"], None)
+                if entry is None:
                     continue
-                save_ms = (time.monotonic() - clicked_at) * 1000
+                save_ms = (time.monotonic() - self._clicked_at.pop(ack["seq"])) * 1000
                 self._notebook.ok((self._attempt_id, ack["page_id"], ack["seq"]), ack["standing"], save_ms)
-                if ack["standing"] != "counted":
+                if ack["standing"] == "counted":
+                    self._counted(entry)
+                else:
                     self.seen.refusals.append(str(ack["code"]))
         return True
+
+    def _counted(self, entry: dict[str, Any]) -> None:
+        """The server said it counts this entry."""
 
     # ── the channel ──────────────────────────────────────────────────────────────────────────────────────────────
 
