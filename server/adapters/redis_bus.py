@@ -2,8 +2,10 @@
 
 Pub/sub loses what is published while a listener is away; boards number their deltas and heartbeats re-read state, so
 a lost event makes a screen late, never wrong for long. Whoever publishes never waits for Redis: a frozen one would hold
-up every acknowledgement (measured: 120 answers a second became 2). A probe tells whether this node still hears (deaf workers,
-security-and-reliability.md 2.9).
+up every acknowledgement (measured: 120 answers a second became 2).
+
+Deaf workers (security-and-reliability.md 2.9): every node sends itself a probe through Redis. A line on which not even that
+is heard is given up and made anew, however alive it looks; three probes missed, and the node says that it is deaf.
 """
 
 from __future__ import annotations
@@ -24,9 +26,14 @@ from server.core.events import Event, from_wire, to_wire
 
 log = logging.getLogger(__name__)
 CHANNEL = "mingyuan:events"
-PROBE_EVERY_S = 5.0
-DEAF_AFTER_S = 15.0
+PROBE_EVERY_S = 4.0
+#: two probes missed on a line that looks alive: it is made anew
+STALE_LINE_AFTER_S = 9.0
+#: three probes missed: the node says so
+DEAF_AFTER_S = 12.5
+FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 1.0
+CONNECT_WITHIN_S = 0.5
 #: more news than this is not worth telling late; the oldest goes first
 MOST_WAITING = 5_000
 MOST_AT_ONCE = 500
@@ -55,6 +62,9 @@ class RedisBus:
         self._local = InProcessBus()
         self._client = connect(url)
         self._heard_at = clock.monotonic()
+        self._subscribed_at = clock.monotonic()
+        #: how often the line was made anew because nothing was heard on it
+        self.lines_given_up = 0
         self._outgoing: deque[str] = deque(maxlen=MOST_WAITING)
         self._has_news = threading.Event()
         self._has_messenger = False
@@ -89,6 +99,7 @@ class RedisBus:
             if self._has_news.wait(1.0):
                 self._has_news.clear()
                 self._tell_waiting()
+        self._tell_waiting()  # the last news of a stopping node: what it acknowledged, that it gave its duties up
 
     def _tell_waiting(self) -> None:
         while self._outgoing:
@@ -106,23 +117,37 @@ class RedisBus:
             self._stopping.wait(PROBE_EVERY_S)
 
     def _listen(self) -> None:
-        wait = 0.2
+        wait = FIRST_WAIT_S
         while not self._stopping.is_set():
             try:
-                pubsub = redis.Redis.from_url(self._url, socket_keepalive=True, socket_timeout=None).pubsub(
-                    ignore_subscribe_messages=True
+                wait = self._listen_on_one_line(wait)
+            except (redis.RedisError, OSError) as error:
+                log.warning(
+                    "not listening to other nodes, next try in %.1f s: %s", wait, str(error) or type(error).__name__
                 )
-                pubsub.subscribe(CHANNEL)
-                wait = 0.2
-                while not self._stopping.is_set():
-                    message = pubsub.get_message(timeout=1.0)
-                    if message is not None:
-                        self._hear(message["data"])
-                pubsub.close()
-            except redis.RedisError as error:
-                log.warning("not listening to other nodes, next try in %.1f s: %s", wait, type(error).__name__)
                 self._stopping.wait(wait)
                 wait = min(wait * 2, LONGEST_WAIT_S)
+
+    def _listen_on_one_line(self, wait: float) -> float:
+        """Listen until the process stops or the line breaks; returns the first wait before the next line."""
+        # An own client for every line, without a time limit on reading: `get_message` has its own.
+        with (
+            redis.Redis.from_url(
+                self._url, socket_keepalive=True, socket_connect_timeout=CONNECT_WITHIN_S, socket_timeout=None
+            ) as client,
+            client.pubsub(ignore_subscribe_messages=True) as pubsub,
+        ):
+            pubsub.subscribe(CHANNEL)
+            self._subscribed_at = self._clock.monotonic()
+            while not self._stopping.is_set():
+                message = pubsub.get_message(timeout=1.0)
+                if message is not None:
+                    wait = FIRST_WAIT_S  # a line is good when something came through it, not when it was opened
+                    self._hear(message["data"])
+                elif self._clock.monotonic() - max(self._heard_at, self._subscribed_at) > STALE_LINE_AFTER_S:
+                    self.lines_given_up += 1
+                    raise redis.ConnectionError("nothing heard on this line, not even our own probe")
+        return wait
 
     def _hear(self, data: bytes) -> None:
         self._heard_at = self._clock.monotonic()
