@@ -50,6 +50,16 @@ class Settings(BaseSettings):
     disk_stop_percent: float = Field(
         5, ge=0, le=90, description="Less free than this: red alarm; uploads, imports and backups wait, answers go on."
     )
+    standby: Literal["none", "block", "release"] = Field(
+        "none",
+        description="Synchronous standby: none expected; losing it holds all saving; or two people may release the wait.",
+    )
+    fencing_command: list[str] = Field(
+        default_factory=list, description="Switches the old primary off for good; run by mingyuan promote."
+    )
+    sign_ins_at_once: int = Field(
+        12, ge=1, le=500, description="Candidates' log-ins a node works on at once; seated ones go first."
+    )
     master_key_file: Path | None = Field(
         None, description="Master key file; default keys/master.key in the data folder."
     )

@@ -92,3 +92,5 @@ class AuditAction(StrEnum):
     TAKEOVER_NODE_STOPPED = "takeover.node.stopped"
     TAKEOVER_OUTAGE_DECIDED = "takeover.outage.decided"
     TAKEOVER_OUTAGE_DETECTED = "takeover.outage.detected"
+    TAKEOVER_STANDBY_RELEASED = "takeover.standby.released"
+    TAKEOVER_STANDBY_REQUIRED = "takeover.standby.required"

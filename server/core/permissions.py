@@ -38,6 +38,7 @@ class Permission(StrEnum):
     SCHEDULING_SITTING_PLAN = "scheduling:sitting:plan"
     SCHEDULING_SITTING_READ = "scheduling:sitting:read"
     SCHEDULING_TIME_CONFIRM = "scheduling:time:confirm"
+    TAKEOVER_STANDBY_DECIDE = "takeover:standby:decide"
 
 
 class Role(StrEnum):
@@ -72,7 +73,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.SITE_HEAD: frozenset(
         {_P.RESULTS_RESULT_RELEASE, _P.RESULTS_RESULT_READ, _P.SCHEDULING_SITTING_READ, _P.SCHEDULING_TIME_CONFIRM}
         | _READINESS
-        | {_P.SAFEKEEPING_FREEZE_OVERRIDE}
+        | {_P.SAFEKEEPING_FREEZE_OVERRIDE, _P.TAKEOVER_STANDBY_DECIDE}
     ),
     Role.OFFICE_HEAD: frozenset(
         {
@@ -83,6 +84,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.SCHEDULING_TIME_CONFIRM,
             _P.PROCTOR_BOARD_READ,
             _P.SAFEKEEPING_FREEZE_OVERRIDE,
+            _P.TAKEOVER_STANDBY_DECIDE,
         }
         | _READINESS
     ),
@@ -96,7 +98,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PROCTOR: _PROCTOR_ACTS,
     Role.INSPECTOR: frozenset({_P.PROCTOR_BOARD_READ, _P.PROCTOR_INCIDENT_RECORD}),
     Role.SUPERVISOR: frozenset({_P.PROCTOR_BOARD_READ, _P.SCHEDULING_SITTING_READ}),
-    Role.SYSADMIN: frozenset({_P.ACCOUNTS_ACCOUNT_MANAGE, _P.SAFEKEEPING_FREEZE_OVERRIDE} | _READINESS),
+    Role.SYSADMIN: frozenset(
+        {_P.ACCOUNTS_ACCOUNT_MANAGE, _P.SAFEKEEPING_FREEZE_OVERRIDE, _P.TAKEOVER_STANDBY_DECIDE} | _READINESS
+    ),
     Role.SECADMIN: frozenset(),
     Role.AUDITADMIN: frozenset({_P.AUDIT_LOG_READ}),
     Role.CANDIDATE: frozenset({_P.DELIVERY_ANSWER_RECORD, _P.DELIVERY_ATTEMPT_READ_OWN}),

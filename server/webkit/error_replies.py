@@ -11,9 +11,12 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from server.core import errors
+from server.webkit.gate import storage_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +75,7 @@ def register(app: Flask) -> None:
     def _refusal(error: errors.MingyuanError) -> tuple[Response, int]:
         body, status = reply(error)
         response = jsonify(body)
-        if isinstance(error, errors.TooManyRequests):
+        if isinstance(error, errors.TooManyRequests) or "retry_after" in error.data:
             response.headers["Retry-After"] = str(error.data.get("retry_after", 1))
         return response, status
 
@@ -88,6 +91,17 @@ def register(app: Flask) -> None:
         response = jsonify({"code": code, "message_zh": zh, "message_en": en, "request_id": g.get("request_id", "")})
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response, status
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    @app.errorhandler(PoolTimeout)
+    @app.errorhandler(InternalError)
+    def _storage(error: Exception) -> tuple[Response, int]:
+        log.warning("request %s met the database away: %s", g.get("request_id", ""), type(error).__name__)
+        body, status = reply(storage_unavailable())
+        response = jsonify(body)
+        response.headers["Retry-After"] = "2"
         return response, status
 
     @app.errorhandler(Exception)

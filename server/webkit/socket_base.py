@@ -15,10 +15,13 @@ from typing import Any, Generic, TypeVar
 
 import socketio
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from server.core.clock import Clock
 from server.core.errors import InvalidInput, MingyuanError, TooManyRequests, Unavailable
 from server.webkit.error_replies import invalid_fields
+from server.webkit.gate import storage_unavailable
 
 log = logging.getLogger(__name__)
 Visitor = TypeVar("Visitor")
@@ -79,6 +82,9 @@ class DirectNamespace(Generic[Visitor]):
                 return {"ok": False, "retry": True, "retry_after_ms": wait_ms, **error.as_dict()}
             except MingyuanError as error:
                 return {"ok": False, "retry": isinstance(error, Unavailable), **error.as_dict()}
+            except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
+                log.warning("message %s met the database away: %s", message, type(error).__name__)
+                return {"ok": False, "retry": True, "retry_after_ms": 1000, **storage_unavailable().as_dict()}
             except Exception:
                 log.exception("message %s failed", message)
                 return {
@@ -103,6 +109,10 @@ class DirectNamespace(Generic[Visitor]):
             visitor = self.authenticate(sid, environ, auth)
         except MingyuanError as error:
             raise socketio.exceptions.ConnectionRefusedError(error.code, error.as_dict()) from None
+        except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
+            log.warning("connect to %s met the database away: %s", self.name, type(error).__name__)
+            refusal = storage_unavailable()
+            raise socketio.exceptions.ConnectionRefusedError(refusal.code, refusal.as_dict()) from None
         except Exception:
             log.exception("connect to %s failed", self.name)
             raise socketio.exceptions.ConnectionRefusedError("INTERNAL", {"code": "INTERNAL"}) from None
