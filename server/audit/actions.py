@@ -45,6 +45,7 @@ class AuditAction(StrEnum):
     DELIVERY_INTERRUPTION_CONFIRMED = "delivery.interruption.confirmed"
     DELIVERY_INTERRUPTION_OPENED = "delivery.interruption.opened"
     DELIVERY_INTERRUPTION_PROPOSED = "delivery.interruption.proposed"
+    DELIVERY_JOURNAL_IMPORTED = "delivery.journal.imported"
     DELIVERY_SIGN_IN_REFUSED = "delivery.sign_in.refused"
     DELIVERY_TIME_AMENDED = "delivery.time.amended"
     DELIVERY_TIME_CONFIRMED = "delivery.time.confirmed"

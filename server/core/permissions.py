@@ -25,6 +25,7 @@ class Permission(StrEnum):
     PROCTOR_BOARD_READ = "proctor:board:read"
     PROCTOR_IDENTITY_CHECK = "proctor:identity:check"
     PROCTOR_INCIDENT_RECORD = "proctor:incident:record"
+    PROCTOR_JOURNAL_IMPORT = "proctor:journal:import"
     PROCTOR_MESSAGE_SEND = "proctor:message:send"
     PROCTOR_PAPER_OPEN = "proctor:paper:open"
     PROCTOR_RECORD_SIGN = "proctor:record:sign"
@@ -83,6 +84,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.SCHEDULING_SITTING_READ,
             _P.SCHEDULING_TIME_CONFIRM,
             _P.PROCTOR_BOARD_READ,
+            _P.PROCTOR_JOURNAL_IMPORT,
             _P.SAFEKEEPING_FREEZE_OVERRIDE,
             _P.TAKEOVER_STANDBY_DECIDE,
         }
@@ -96,7 +98,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {_P.BANK_ITEM_ACCEPT, _P.BANK_ITEM_IMPORT, _P.BANK_ITEM_READ, _P.BANK_PAPER_ASSEMBLE, _P.BANK_PAPER_SEAL}
     ),
     Role.PROCTOR: _PROCTOR_ACTS,
-    Role.INSPECTOR: frozenset({_P.PROCTOR_BOARD_READ, _P.PROCTOR_INCIDENT_RECORD}),
+    Role.INSPECTOR: frozenset({_P.PROCTOR_BOARD_READ, _P.PROCTOR_INCIDENT_RECORD, _P.PROCTOR_JOURNAL_IMPORT}),
     Role.SUPERVISOR: frozenset({_P.PROCTOR_BOARD_READ, _P.SCHEDULING_SITTING_READ}),
     Role.SYSADMIN: frozenset(
         {_P.ACCOUNTS_ACCOUNT_MANAGE, _P.SAFEKEEPING_FREEZE_OVERRIDE, _P.TAKEOVER_STANDBY_DECIDE} | _READINESS

@@ -170,6 +170,25 @@ class MessageReceipt(Base):
     seen_at: Mapped[datetime]
 
 
+class JournalImport(Base):
+    """A PC's own journal, carried on a stick and shown to the proctors; imported when two roles confirmed it."""
+
+    __tablename__ = "journal_import"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("attempt.id"), index=True)
+    # of the whole file: the same one is never imported twice
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    device_hash: Mapped[str] = mapped_column(String(64))
+    # the file as it was handed in: evidence, still encrypted
+    content: Mapped[str] = mapped_column(Text)
+    # {total, present, counted, late, closed, unreadable}, as shown before the confirmation, then as it came out
+    counts: Mapped[dict[str, Any]]
+    shown_by: Mapped[str] = mapped_column(String(64))
+    shown_at: Mapped[datetime]
+    imported_at: Mapped[datetime | None]
+
+
 class LifeSign(Base):
     """Candidate life signs in 5-second buckets: the data outages are read from."""
 

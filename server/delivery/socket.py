@@ -30,7 +30,20 @@ from server.webkit.socket_base import DirectNamespace, cookie_of
 
 #: changes of an attempt that the candidate's own page did not make or must hear of
 TELLING = frozenset(
-    {"suspended", "resumed", "submit", "timeout", "collect", "absent", "voided", "released", "time", "verified", "hand"}
+    {
+        "suspended",
+        "resumed",
+        "submit",
+        "timeout",
+        "collect",
+        "absent",
+        "voided",
+        "released",
+        "time",
+        "verified",
+        "hand",
+        "imported",
+    }
 )
 
 

@@ -10,6 +10,7 @@ from server.core.actor import Actor
 from server.core.errors import NotFound
 from server.core.permissions import Permission
 from server.delivery.candidate_state import candidate_state, clock_view, stored_responses
+from server.delivery.journal_file import export_ticket
 from server.delivery.models import Attempt
 from server.delivery.node_pass import issue_pass, pass_in_header
 from server.delivery.runtime import DeliveryRuntime
@@ -100,9 +101,13 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
             platform.vault,
             runtime.throttle,
             SignInRequest(
-                message.ticket_number, message.pin, message.device_secret, message.seat_number, peer_address(),
+                message.ticket_number,
+                message.pin,
+                message.device_secret,
+                message.seat_number,
+                peer_address(),
                 message.rehearsal,
-            ),  # fmt: skip
+            ),
         )
         with platform.uow.read() as session:
             epoch = session.get_one(Attempt, signed_in.attempt_id).epoch
@@ -138,12 +143,14 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
             platform.uow, platform.vault, candidate.attempt_id, parse(Begin).page_id, candidate.epoch, candidate.actor
         )
         with platform.uow.read() as session:
+            attempt = session.get_one(Attempt, candidate.attempt_id)
             reply = Begun(
                 key=begun.key,
                 epoch=begun.epoch,
                 last_seq=begun.last_seq,
                 responses=stored_responses(session, candidate.attempt_id),
-                clock=clock_view(session, session.get_one(Attempt, candidate.attempt_id), platform.clock.now()),
+                clock=clock_view(session, attempt, platform.clock.now()),
+                export=export_ticket(platform.vault, attempt.id, attempt.script_id or "", attempt.device_hash or ""),
             )
         return jsonify(reply.model_dump())
 

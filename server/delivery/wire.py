@@ -256,6 +256,18 @@ class CandidateState(Wire):
     node_pass: str | None = None
 
 
+class ExportTicket(Wire):
+    """What the page needs to write its journal to a file that this server alone can read, also when nobody answers."""
+
+    attempt_id: str
+    script_id: str
+    #: SHA-256 of the device's secret, hex
+    device: str
+    #: AES-256 keys in base64, of this attempt on this device alone
+    seal_key: str
+    chain_key: str
+
+
 class Begun(Wire):
     """The reply to `begin`: the paper's key (base64, 32 bytes), and what is already stored."""
 
@@ -264,6 +276,7 @@ class Begun(Wire):
     last_seq: int
     responses: list[StoredResponse]
     clock: ClockView
+    export: ExportTicket
 
 
 class HeartbeatReply(Wire):
