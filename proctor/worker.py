@@ -16,6 +16,7 @@ from proctor.services.tend_room import needs_tending, tend_room
 from server.core.actor import SYSTEM
 from server.scheduling.domain.states import SittingState
 from server.scheduling.models import Sitting, SittingRoom
+from server.storage.unit_of_work import UnitOfWork
 from server.webkit.background import Background
 from server.webkit.platform import Platform
 
@@ -26,10 +27,12 @@ TENDED = [SittingState.ADMITTING.value, SittingState.RUNNING.value]
 
 
 class RoomKeeper:
-    """`holds` says whether this node has the right to single-actor duties at this moment."""
+    """`holds` says whether this node has the right to single-actor duties at this moment; `uow` shows that right in
+    each transaction (without it: the platform's own)."""
 
-    def __init__(self, platform: Platform, holds: Callable[[], bool]) -> None:
+    def __init__(self, platform: Platform, holds: Callable[[], bool], uow: UnitOfWork | None = None) -> None:
         self._platform = platform
+        self._uow = uow or platform.uow
         self._holds = holds
 
     def start(self, background: Background) -> None:
@@ -40,7 +43,7 @@ class RoomKeeper:
         """Tend every room of the sittings of this hour, and file what was signed and not drawn."""
         if not self._holds():
             return
-        uow = self._platform.uow
+        uow = self._uow
         with uow.read() as session:
             rooms = session.execute(
                 select(SittingRoom.sitting_id, SittingRoom.room_id)

@@ -30,6 +30,7 @@ import server.schema
 import server.takeover.views
 from proctor.worker import RoomKeeper
 from scoring.worker import ScoringWorker
+from server.adapters import service_manager
 from server.adapters.redis_bus import RedisBus, connect
 from server.adapters.throttle import InMemoryThrottle, RedisThrottle, Throttle
 from server.adapters.vault import Vault
@@ -45,8 +46,11 @@ from server.scheduling.domain.rule_profile import load_profile
 from server.settings import Settings
 from server.storage.database import Database
 from server.takeover.duty import NodeDuty
+from server.takeover.health import NodeHealth
+from server.takeover.standby_watch import StandbyWatch
 from server.webkit import cross_origin, error_replies, headers
 from server.webkit.background import Background
+from server.webkit.gate import Gate
 from server.webkit.guards import public
 from server.webkit.platform import Platform
 
@@ -55,6 +59,8 @@ BACKLOG = 2048
 MAX_BODY = 12 * 1024 * 1024
 MAX_MESSAGE = 64_000
 SIGN_HEAD_EVERY_S = 60.0
+#: pages told to move are gone after a third of a second; whoever stays is cut off
+FAREWELL_S = 1.0
 
 
 def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
@@ -94,8 +100,13 @@ class ExamServer:
         throttle = self._throttle()
         self.duty = NodeDuty(platform)
         self.delivery = DeliveryRuntime(platform, throttle, self.duty)
-        self.scoring = ScoringWorker(platform, self.duty.holds)
-        self.rooms = RoomKeeper(platform, self.duty.holds)
+        self.scoring = ScoringWorker(platform, self.duty.holds, self.duty.fenced)
+        self.rooms = RoomKeeper(platform, self.duty.holds, self.duty.fenced)
+        expects_standby = platform.settings.standby != "none"
+        self.standby = StandbyWatch(
+            platform.uow, platform.settings.data, expects_standby=expects_standby, stopping=platform.stopping
+        )
+        self.health = NodeHealth(self.duty, self.standby, self._is_deaf)
 
         error_replies.register(self.flask)
         settings = platform.settings
@@ -130,7 +141,7 @@ class ExamServer:
         wsgi = headers.without_compression(self.flask.wsgi_app)
         if platform.settings.trusted_proxies:
             wsgi = ProxyFix(wsgi, x_for=platform.settings.trusted_proxies, x_proto=platform.settings.trusted_proxies)
-        self.flask.wsgi_app = wsgi  # type: ignore[method-assign]
+        self.flask.wsgi_app = Gate(wsgi, lambda: self.health.is_leaving, self.standby.commits_hang)  # type: ignore[method-assign]
         self._listener: pywsgi.WSGIServer | None = None
 
     def start(self) -> None:
@@ -141,6 +152,7 @@ class ExamServer:
         self.delivery.start(self.background)
         self.scoring.start(self.background)
         self.rooms.start(self.background)
+        self.standby.start(self.background)
         self.duty.start(self.background)
         self.background.every(SIGN_HEAD_EVERY_S, "audit-head", self._sign_head)
 
@@ -156,24 +168,35 @@ class ExamServer:
             gevent.signal_handler(name, self.stop)  # runs in a greenlet of its own, where waiting is allowed
         self.start()
         log.info("listening on http://%s:%s", host, port)
+        service_manager.notify("READY=1")
+        interval_s = service_manager.watchdog_interval_s()
+        if interval_s is not None:
+            self.background.every(interval_s, "watchdog", lambda: service_manager.notify("WATCHDOG=1"))
         self._listener.serve_forever()
         self.background.join()
         self.platform.database.dispose()
 
     def stop(self) -> None:
-        """Acknowledge what has gathered, tell the pages to move, close."""
-        if self.platform.stopping.is_set():
+        """Take nothing new, tell the pages to move, acknowledge what has gathered, give the duties up, close.
+
+        Other nodes go on; where this is the only one, a new process is there in a second or two. A step that fails (the
+        database is away, say) does not keep the next ones from being taken.
+        """
+        if self.health.is_leaving:
             return
-        self.platform.stopping.set()
-        self.candidates.say_moving()
-        self.delivery.stop()
-        self.duty.stop()
+        self.health.is_leaving = True
+        service_manager.notify("STOPPING=1")
+        for step in (self.candidates.say_moving, self.delivery.stop, self.platform.stopping.set, self.duty.stop):
+            try:
+                step()
+            except Exception:
+                log.exception("a step of stopping failed; the others follow")
         if self._listener is not None:
-            self._listener.stop(timeout=1)
+            self._listener.stop(timeout=FAREWELL_S)
 
     def _sign_head(self) -> None:
         if self.duty.holds():
-            sign_head(self.platform.uow, self.platform.vault, self.platform.node_id)
+            sign_head(self.duty.fenced, self.platform.vault, self.platform.node_id)
 
     def _throttle(self) -> Throttle:
         url = self.platform.settings.redis_url.get_secret_value()
@@ -183,10 +206,11 @@ class ExamServer:
 
     def _register_health(self) -> None:
         @self.flask.get("/healthz")
-        @public("says that the process answers; no data")
-        def healthz() -> Response:
-            bus = self.platform.bus
-            hears_others = not (isinstance(bus, RedisBus) and bus.is_deaf)
-            return jsonify(
-                ok=True, hears_other_nodes=hears_others, now_ms=round(self.platform.clock.now().timestamp() * 1000)
-            )
+        @public("says whether this node should be sent work, and what is wrong with it; no data")
+        def healthz() -> tuple[Response, int]:
+            reply, status = self.health.report(round(self.platform.clock.now().timestamp() * 1000))
+            return jsonify(reply), status
+
+    def _is_deaf(self) -> bool:
+        bus = self.platform.bus
+        return isinstance(bus, RedisBus) and bus.is_deaf
