@@ -98,7 +98,8 @@ class NodeDuty:
     def stop(self) -> None:
         """Give the duties up and mark the node stopped, after the last answers were acknowledged."""
         if self._lease is not None:
-            release_lease(self._platform.uow, self._lease)
+            lease, self._lease = self._lease, None
+            release_lease(self._platform.uow, lease)
         stop_node(self._platform.uow, self._platform.node_id)
 
     def holds(self) -> bool:
