@@ -4,14 +4,14 @@ A batch is judged against the database itself, in the transaction that stores it
 node needs a memory of its own to refuse a stale epoch or an ended attempt. Repeats are looked for before any other
 check and are answered with what is stored.
 
-Two stores with the same steps: SQLite on one raw connection that belongs to the writer's thread (a commit there must not
-stop the event loop), PostgreSQL on a pooled connection with one `unnest` statement a step (realtime.md 4).
+Two stores with the same two steps, each a statement or two for the whole batch: SQLite on one raw connection that belongs
+to the writer's thread (a commit there must not stop the event loop), PostgreSQL on a pooled connection (realtime.md 4).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -90,14 +90,29 @@ class JournalStore(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Found:
+    """What the database holds that a batch is judged by."""
+
+    #: attempt → its row, locked for this transaction
+    attempts: dict[str, AttemptRow] = field(default_factory=dict)
+    #: keys that are stored already → standing, item, value
+    stored: dict[Key, tuple[str, str, tuple[str, ...]]] = field(default_factory=dict)
+    #: (attempt, item) → epoch, number and "has an answer" of the response that counts now
+    current: dict[tuple[str, str], tuple[int, int, bool]] = field(default_factory=dict)
+
+
 class Steps(Protocol):
     """What a store can do inside the open transaction."""
 
-    def stored(self, keys: Sequence[Key]) -> dict[Key, tuple[str, str, tuple[str, ...]]]: ...
-    def lock_attempts(self, ids: Sequence[str]) -> dict[str, AttemptRow]: ...
-    def current(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int, bool]]: ...
-    def insert(self, rows: Sequence[tuple[Line, Outcome]]) -> None: ...
-    def update_attempts(self, attempts: dict[str, AttemptRow]) -> None: ...
+    def read(self, lines: Sequence[Line]) -> Found:
+        """Lock the lines' attempts and read what they are judged by."""
+        ...
+
+    def append(self, rows: Sequence[tuple[Line, Outcome]], attempts: dict[str, AttemptRow]) -> None:
+        """Insert the new lines and set what their attempts derive from them."""
+        ...
+
     def ledger_of(self, attempt_id: str) -> tuple[str, list[TimeRow]]:
         """The attempt's room and its sitting's interruptions and reversals; asked for late lines alone."""
         ...
@@ -105,9 +120,8 @@ class Steps(Protocol):
 
 def judge_and_append(steps: Steps, lines: Sequence[Line]) -> BatchResult:
     """The one way a batch enters the journal; the caller commits."""
-    attempts = steps.lock_attempts(sorted({line.attempt_id for line in lines}))
-    stored = steps.stored([line.key for line in lines])
-    current = steps.current({(line.attempt_id, line.item_ref) for line in lines if line.kind == "answer"})
+    found = steps.read(lines)
+    attempts, stored, current = found.attempts, found.stored, found.current
     result = BatchResult()
     new: list[tuple[Line, Outcome]] = []
     ledgers: dict[str, tuple[str, list[TimeRow]]] = {}
@@ -138,8 +152,7 @@ def judge_and_append(steps: Steps, lines: Sequence[Line]) -> BatchResult:
             attempt.last_answer_at = line.received_at
             result.changed[line.attempt_id] = attempt
     if new:
-        steps.insert(new)
-        steps.update_attempts({line.attempt_id: attempts[line.attempt_id] for line, _ in new})
+        steps.append(new, {line.attempt_id: attempts[line.attempt_id] for line, _ in new})
     return result
 
 
@@ -223,4 +236,4 @@ def from_text(text: str | None) -> datetime | None:
 
 def value_text(value: tuple[str, ...]) -> str:
     """A response as stored: a JSON list."""
-    return json.dumps(list(value))
+    return json.dumps(value)

@@ -159,8 +159,14 @@ def no_repeat_check(order: Order) -> None:
     from server.delivery import journal_postgres, journal_sqlite
     from server.storage import database
 
-    journal_sqlite._SqliteSteps.stored = lambda self, keys: {}  # type: ignore[method-assign]
-    journal_postgres._PostgresSteps.stored = lambda self, keys: {}  # type: ignore[method-assign]
+    for steps in (journal_sqlite._SqliteSteps, journal_postgres._PostgresSteps):
+
+        def read(self: Any, lines: Sequence[Any], original: Any = steps.read) -> Any:
+            found = original(self, lines)
+            found.stored.clear()
+            return found
+
+        steps.read = read  # type: ignore[method-assign]
     make = database.Database.__init__
 
     def make_lax(self: Any, *arguments: Any, **named: Any) -> None:
@@ -192,17 +198,17 @@ def newest_arrival_wins(order: Order) -> None:
     """Every entry gets a number by its arrival, so that an old one that comes late overwrites a newer one."""
     from server.delivery import journal_sqlite
 
-    original = journal_sqlite._SqliteSteps.insert
+    original = journal_sqlite._SqliteSteps.append
     state = {"last": 1_000_000}
 
-    def insert(self: Any, rows: Sequence[tuple[Any, Any]]) -> None:
+    def append(self: Any, rows: Sequence[tuple[Any, Any]], attempts: Any) -> None:
         renumbered = []
         for line, outcome in rows:
             state["last"] += 1
             renumbered.append((dataclasses.replace(line, client_seq=state["last"]), outcome))
-        original(self, renumbered)
+        original(self, renumbered, attempts)
 
-    journal_sqlite._SqliteSteps.insert = insert  # type: ignore[method-assign]
+    journal_sqlite._SqliteSteps.append = append  # type: ignore[method-assign]
 
 
 @sabotage
