@@ -20,6 +20,8 @@ from scoring.domain.statistics.response_matrix import NOT_REACHED, OMITTED, Resp
 GROUP_SHARE = 0.27
 #: a design with more forms than this share of its candidates has individual forms
 INDIVIDUAL_FORMS = 0.1
+#: forms described one by one, the largest first
+FORMS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -89,17 +91,16 @@ def analyse_classically(matrix: ResponseMatrix) -> ClassicalReport:
             form = FormStatistics("1", matrix.items, test)
             return ClassicalReport(tuple(items), test, (form,), tuple(_notices(matrix.count)))
     notices = _notices(matrix.count)
+    shown = sorted((rows for rows in groups if len(rows) > 1), key=len, reverse=True)[:FORMS_SHOWN]
     tests = [
         FormStatistics(str(place + 1), part.items, describe_test(part))
-        for place, part in enumerate(_parts(matrix, groups))
-        if part.count > 1
+        for place, part in enumerate(_parts(matrix, shown))
     ]
     if len(groups) > max(20, INDIVIDUAL_FORMS * matrix.count):
         notices.append(
             f"各人试卷不同（{len(groups)} 种），区分度以其余题目的得分率为准。"
             f" Individual forms ({len(groups)}): discrimination is taken against the share of marks on the other items."
         )
-        tests = tests[:20]
         return ClassicalReport(
             tuple(_individual(matrix)), pool_tests(matrix, [each.test for each in tests]), tuple(tests), tuple(notices)
         )
@@ -116,10 +117,11 @@ def analyse_classically(matrix: ResponseMatrix) -> ClassicalReport:
 
 def _notices(count: int) -> list[str]:
     if count < 100:
-        return [
+        words = (
             f"只有 {count} 名考生：少于 100 名时数字仅供参考，不宜据此处理试题。"
             f" Only {count} candidates: below 100 the figures are a hint, not a basis for action."
-        ]
+        )
+        return [words]
     if count < 300:
         return [
             f"{count} 名考生：可以查看，处理试题宜有 300 名以上。 {count} candidates: enough to look at; act from 300 on."
@@ -261,9 +263,7 @@ def _individual(matrix: ResponseMatrix) -> list[ItemStatistics]:
         m = np.maximum(use.sum(axis=0), 1)
         var_x = (x * x).sum(axis=0) - x.sum(axis=0) ** 2 / m
         var_y = (y * y).sum(axis=0) - y.sum(axis=0) ** 2 / m
-        return ratio(
-            (x * y).sum(axis=0) - x.sum(axis=0) * y.sum(axis=0) / m, np.sqrt(np.maximum(var_x * var_y, 0.0))
-        )
+        return ratio((x * y).sum(axis=0) - x.sum(axis=0) * y.sum(axis=0) / m, np.sqrt(np.maximum(var_x * var_y, 0.0)))
 
     sum_x = matrix.scores.sum(axis=0)
     squares = (matrix.scores**2).sum(axis=0) - ratio(sum_x**2, n)
@@ -311,7 +311,7 @@ def _assemble(
             options=options[column],
             reasons=("ITEM_ON_NO_FORM",)
             if n[column] == 0
-            else _why(int(n[column]), sd[column] == 0, False) + ("SEVERAL_FORMS",),
+            else (*_why(int(n[column]), bool(sd[column] == 0), False), "SEVERAL_FORMS"),
         )
         for column in range(matrix.item_count)
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.domain.statistics.arrays import Bools, Floats, Ints, or_none
+from scoring.domain.statistics.arrays import Bools, Floats, Ints, States, or_none
 from scoring.domain.statistics.response_matrix import NOT_ON_FORM, NOT_REACHED, OMITTED, ResponseMatrix
 
 NO_ANSWER = ""
@@ -52,9 +52,7 @@ def analyse_options(
     ]
 
 
-def _options(
-    matrix: ResponseMatrix, totals: Floats, ends: Ints | None, column: int
-) -> tuple[OptionStatistics, ...]:
+def _options(matrix: ResponseMatrix, totals: Floats, ends: Ints | None, column: int) -> tuple[OptionStatistics, ...]:
     assert matrix.chosen is not None
     key = matrix.keys[column]
     if key is None:
@@ -80,7 +78,7 @@ def _options(
     return tuple(found)
 
 
-def _one(label: str, is_key: bool, mask: Bools, totals: Floats, rest: Floats, ends: Ints | None) -> OptionStatistics:
+def _one(label: str, is_key: bool, mask: Bools, totals: Floats, rest: Floats, ends: States | None) -> OptionStatistics:
     n = int(mask.sum())
     upper = lower = middle = None
     if ends is not None:

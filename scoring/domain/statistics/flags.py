@@ -102,9 +102,7 @@ def _suspected_key(key: OptionStatistics, wrong: list[OptionStatistics], margin:
     ]
 
 
-def _suspected_key_of_several(
-    keys: list[OptionStatistics], wrong: list[OptionStatistics], margin: float
-) -> list[Flag]:
+def _suspected_key_of_several(keys: list[OptionStatistics], wrong: list[OptionStatistics], margin: float) -> list[Flag]:
     flags = [
         Flag(
             "WRONG_KEY_SUSPECTED",
