@@ -25,8 +25,7 @@ def config(connection: Connection | None = None) -> Config:
 
 def upgrade(database: Database) -> None:
     """Run what is missing; quick when nothing is."""
-    head = ScriptDirectory.from_config(config()).get_current_head()
-    if _revision(database) == head:
+    if present_revision(database) == newest_revision():
         return
     with database.write_connection() as connection:
         if not database.is_sqlite:
@@ -34,7 +33,13 @@ def upgrade(database: Database) -> None:
         command.upgrade(config(connection), "head")
 
 
-def _revision(database: Database) -> str | None:
+def newest_revision() -> str:
+    """The schema this program brings."""
+    return str(ScriptDirectory.from_config(config()).get_current_head())
+
+
+def present_revision(database: Database) -> str | None:
+    """The schema the database has; None: it is empty."""
     with database.engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None

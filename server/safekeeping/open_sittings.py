@@ -15,12 +15,20 @@ _MAY_BE_OPEN = (SittingState.PUBLISHED.value, SittingState.ADMITTING.value, Sitt
 
 
 def open_sittings(session: Session, now: datetime, standing: Standing = Standing.OPEN) -> list[SittingTimes]:
-    """Sittings of this standing, earliest first."""
-    sittings = session.scalars(select(Sitting).where(Sitting.state.in_(_MAY_BE_OPEN)).order_by(Sitting.starts_at)).all()
+    """Sittings of this standing, earliest first. Reads few columns, so that an older schema can be asked as well."""
+    sittings = session.execute(
+        select(Sitting.id, Sitting.name, Sitting.state, Sitting.starts_at, Sitting.duration_s)
+        .where(Sitting.state.in_(_MAY_BE_OPEN))
+        .order_by(Sitting.starts_at, Sitting.id)
+    ).all()
+    gates = session.execute(
+        select(
+            SittingRoom.sitting_id, SittingRoom.admission_opened_at, SittingRoom.paper_opened_at, SittingRoom.ended_at
+        ).where(SittingRoom.sitting_id.in_([sitting.id for sitting in sittings]))
+    ).all()
     found = []
     for sitting in sittings:
-        rooms = session.scalars(select(SittingRoom).where(SittingRoom.sitting_id == sitting.id)).all()
-        begun = [room for room in rooms if room.admission_opened_at or room.paper_opened_at]
+        begun = [gate for gate in gates if gate.sitting_id == sitting.id and (gate[1] or gate[2])]
         times = SittingTimes(
             id=sitting.id,
             name=sitting.name,
@@ -28,7 +36,7 @@ def open_sittings(session: Session, now: datetime, standing: Standing = Standing
             starts_at=sitting.starts_at,
             duration=timedelta(seconds=sitting.duration_s),
             has_begun=bool(begun),
-            has_ended=bool(begun) and all(room.ended_at for room in begun),
+            has_ended=bool(begun) and all(gate.ended_at for gate in begun),
         )
         if judge_sitting(times, now) is standing:
             found.append(times)

@@ -211,15 +211,17 @@ def _bring_database(backup: Backup, making: Path, database_url: str) -> Database
         )
     database = Database(database_url)
     with database.engine.connect() as connection:
-        if inspect(connection).get_table_names():
-            database.dispose()
-            raise Conflict(
-                "RESTORE_DATABASE_NOT_EMPTY",
-                "目标数据库不是空的，恢复从不覆盖已有数据。",
-                "The database is not empty, and a restore never overwrites anything.",
-            )
+        is_empty = not inspect(connection).get_table_names()
         info: Any = connection.connection.driver_connection
-        run_postgres(
-            "pg_restore", info.info, "--exit-on-error", "--single-transaction", "--no-owner", str(backup.database)
+        if is_empty:
+            run_postgres(
+                "pg_restore", info.info, "--exit-on-error", "--single-transaction", "--no-owner", str(backup.database)
+            )
+    if not is_empty:
+        database.dispose()
+        raise Conflict(
+            "RESTORE_DATABASE_NOT_EMPTY",
+            "目标数据库不是空的，恢复从不覆盖已有数据。",
+            "The database is not empty, and a restore never overwrites anything.",
         )
     return database
