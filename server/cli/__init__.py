@@ -15,10 +15,12 @@ GROUPS: dict[str, tuple[str, str]] = {
     "bank": ("server.cli.bank", "题库 The item bank"),
     "demo": ("server.cli.demo", "在本机演示完整的一天 A whole exam day on this machine"),
     "paper": ("server.cli.paper", "试卷 Papers and sealed packages"),
+    "promote": ("server.cli.promote", "把备库提升为主库 Make the standby the primary"),
     "results": ("server.cli.results", "成绩 Results and their delivery"),
     "score": ("server.cli.score", "评分 Scoring"),
     "serve": ("server.cli.serve", "启动考试服务 Start the exam server"),
     "sitting": ("server.cli.sitting", "场次 Sittings, rosters, seats, tickets"),
+    "standby": ("server.cli.standby", "同步备机 The synchronous standby"),
 }
 
 

@@ -18,7 +18,8 @@ from server.accounts.services.sign_out import sign_out
 from server.core.actor import SYSTEM, Actor
 from server.core.errors import Forbidden, MingyuanError
 from server.core.permissions import Permission
-from server.settings import load_settings
+from server.settings import Settings, load_settings
+from server.storage.unit_of_work import UnitOfWork
 from server.webkit.platform import Platform
 
 REFUSED = 1
@@ -56,6 +57,25 @@ def platform_at(data: Path | None) -> Iterator[Platform]:
     finally:
         if platform is not None:
             platform.database.dispose()
+
+
+@contextmanager
+def open_without_writing(data: Path | None) -> Iterator[tuple[Settings, UnitOfWork]]:
+    """Settings and database for emergencies: nothing is migrated, checked or written by opening it."""
+    import server.schema  # noqa: F401 - every folder's tables
+    from server.core.bus import InProcessBus
+    from server.core.clock import SystemClock
+    from server.storage.database import Database
+
+    settings = load_settings(data)
+    database = Database(settings.effective_database_url)
+    try:
+        yield settings, UnitOfWork(database, InProcessBus(), SystemClock())
+    except MingyuanError as refusal:
+        print(json.dumps(refusal.as_dict(), ensure_ascii=False, default=str), file=sys.stderr)
+        raise typer.Exit(REFUSED) from None
+    finally:
+        database.dispose()
 
 
 @contextmanager
