@@ -8,7 +8,7 @@ from server.core.actor import Actor
 from server.delivery.domain.states import AttemptState
 from server.delivery.ledger import lock_attempts, open_interruptions
 from server.delivery.services import release_seat as delivery
-from server.delivery.services.open_interruption import open_interruption
+from server.delivery.services.open_interruption import is_automatic, open_interruption
 from server.storage.unit_of_work import UnitOfWork
 
 
@@ -27,7 +27,8 @@ def release_seat(
         attempt = lock_attempts(work.session, sitting_id, room_id, [attempt_id])[0]
         delivery.release_seat(work, attempt, to_seat_id, actor, reason)
         is_answering = attempt.state == AttemptState.ANSWERING.value
-        if is_answering and not open_interruptions(work.session, sitting_id, room_id, attempt_id):
+        # A dead PC has often been found by itself: the clock then stands still under that row.
+        if is_answering and is_automatic(open_interruptions(work.session, sitting_id, room_id, attempt_id)):
             open_interruption(
                 work,
                 sitting_id=sitting_id,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from server.core.events import ClockChanged
 from server.delivery.domain.states import AttemptState
-from server.delivery.domain.time_ledger import RowKind, RowStatus, TimeRow, read_ledger
+from server.delivery.domain.time_ledger import RowKind, RowStatus, TimeRow, could_be_given, read_ledger
 from server.delivery.domain.time_rules import ExamClock, read_exam_clock
 from server.delivery.models import Attempt
 from server.delivery.queries import ledger_rows
@@ -45,6 +45,21 @@ def read_clock(session: Session, attempt: Attempt, now: datetime) -> ExamClock:
     sitting = session.get_one(Sitting, attempt.sitting_id)
     profile = sitting_profile(session, sitting.id)
     return _clock_of(sitting, profile, ledger_rows(session, sitting.id), attempt, percent or 0, now)
+
+
+def may_still_gain(session: Session, attempt: Attempt, now: datetime) -> bool:
+    """Lost time of this attempt waits for a person, and with it the attempt would not be over at `now`.
+
+    Ended attempts cannot be given time, so nothing may end by itself before a proctor has decided (architecture 4.6).
+    """
+    sitting = session.get_one(Sitting, attempt.sitting_id)
+    profile = sitting_profile(session, sitting.id)
+    rows = ledger_rows(session, sitting.id)
+    hoped = could_be_given(rows, now=now, limit=profile.outage_limit)
+    if hoped == rows:
+        return False
+    percent = session.scalar(select(AdmissionTicket.extra_time_percent).where(AdmissionTicket.id == attempt.ticket_id))
+    return _clock_of(sitting, profile, hoped, attempt, percent or 0, now).remaining > timedelta(0)
 
 
 def room_clock(session: Session, sitting_id: str, room_id: str, now: datetime) -> ExamClock:

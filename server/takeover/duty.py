@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy.exc import OperationalError
 
@@ -20,9 +21,10 @@ from server.takeover.leases import TTL, FencedUnitOfWork, acquire_lease, release
 from server.takeover.services.beat import beat
 from server.takeover.services.record_life_signs import record_life_signs
 from server.takeover.services.register_node import register_node
-from server.takeover.services.report_client_gap import report_client_gap
+from server.takeover.services.report_client_gap import GapReport, report_client_gaps
 from server.takeover.services.stop_node import stop_node
 from server.takeover.services.sweep_room_cuts import sweep_room_cuts
+from server.takeover.services.sweep_silent_seats import sweep_silent_seats
 from server.webkit.background import Background
 from server.webkit.platform import Platform
 
@@ -35,6 +37,8 @@ CLOCK_LOOK_EVERY_S = 1.0
 LEASE_MARGIN_S = 1.5
 #: a node that has not been able to write for so long says so on its health address
 SILENT_AFTER_S = 5.0
+#: one transaction judges the reports of so many pages at most
+GAPS_AT_ONCE = 100
 SINGLE_ACTOR = "single-actor-duties"
 
 
@@ -44,6 +48,7 @@ class NodeDuty:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._lease: LeaseState | None = None
+        self._gaps: dict[str, GapReport] = {}
         #: by our own monotonic clock, counted from before we asked: never later than the database thinks
         self._held_until = 0.0
         self._beat_at = platform.clock.monotonic()
@@ -67,6 +72,7 @@ class NodeDuty:
         address = f"{settings.host}:{settings.port}"
         register_node(self._platform.uow, name=settings.node_name, address=address, node_id=self._platform.node_id)
         background.every(BEAT_EVERY_S, "node-duty", self.round)
+        background.every(BEAT_EVERY_S, "client-gaps", self.judge_gaps)
         if self.clock_watch is not None:
             background.every(CLOCK_LOOK_EVERY_S, "clock-watch", self.clock_watch.look)
 
@@ -78,6 +84,7 @@ class NodeDuty:
         self._renew()
         if self.holds():
             sweep_room_cuts(self.fenced, self._platform.node_id)
+            sweep_silent_seats(self.fenced, self._platform.node_id)
             close_overdue(self.fenced)
 
     def can_write(self) -> bool:
@@ -111,7 +118,16 @@ class NodeDuty:
         record_life_signs(work, seen)
 
     def report_client_gap(self, attempt_id: str, gap_ms: int, *, answered_during_gap: bool) -> None:
-        """A page says how long it could not reach us."""
-        report_client_gap(
-            self._platform.uow, attempt_id, timedelta(milliseconds=gap_ms), answered_during_gap=answered_during_gap
-        )
+        """A page says how long it could not reach us; judged with everybody else's within half a second."""
+        held = self._gaps.get(attempt_id)
+        gap = timedelta(milliseconds=gap_ms)
+        if held is None or gap > held.gap:
+            self._gaps[attempt_id] = GapReport(gap, answered_during_gap, self._platform.clock.now())
+
+    def judge_gaps(self) -> None:
+        """Put what the pages told since the last round before the exam office."""
+        while self._gaps:
+            some = dict(islice(self._gaps.items(), GAPS_AT_ONCE))
+            for attempt_id in some:
+                del self._gaps[attempt_id]
+            report_client_gaps(self._platform.uow, some)

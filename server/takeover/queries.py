@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.delivery.domain.time_ledger import RowStatus, find_reversed
-from server.delivery.models import JournalEntry, TimeEntry
+from server.delivery.domain.states import AttemptState
+from server.delivery.domain.time_ledger import RowKind, RowStatus, find_reversed
+from server.delivery.models import Attempt, JournalEntry, LifeSign, TimeEntry
 from server.delivery.queries import ledger_rows
 from server.takeover.domain.outage_rules import NodeCondition, node_condition
 from server.takeover.models import Node, Outage
+
+#: of a room cut off from living servers
+CAUSE_OF_CUTS = "lan_outage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,11 @@ def last_beat_at(session: Session) -> datetime | None:
     return session.scalar(select(func.max(func.coalesce(Node.stopped_at, Node.beat_at))))
 
 
+def newest_beat_of_the_unstopped(session: Session) -> datetime | None:
+    """The newest beat of a node that did not stop by itself; None: all have."""
+    return session.scalar(select(func.max(Node.beat_at)).where(Node.stopped_at.is_(None)))
+
+
 def answers_stored_since(session: Session, moment: datetime) -> list[datetime]:
     """When the stored answers of the time after `moment` arrived."""
     return list(session.scalars(select(JournalEntry.received_at).where(JournalEntry.received_at > moment)))
@@ -75,3 +85,39 @@ def undecided_time(session: Session, sitting_id: str) -> list[TimeEntry]:
     query = select(TimeEntry).where(TimeEntry.sitting_id == sitting_id, TimeEntry.status.in_(undecided))
     reversed_ids = find_reversed(ledger_rows(session, sitting_id))
     return [e for e in session.scalars(query.order_by(TimeEntry.made_at, TimeEntry.id)) if e.id not in reversed_ids]
+
+
+def last_heard_by_room(session: Session) -> dict[tuple[str, str], dict[str, datetime]]:
+    """Room → answering attempt → when it was last heard (its start, if never)."""
+    query = (
+        select(Attempt.sitting_id, Attempt.room_id, Attempt.id, Attempt.started_at, func.max(LifeSign.until))
+        .outerjoin(LifeSign, LifeSign.attempt_id == Attempt.id)
+        .where(Attempt.state == AttemptState.ANSWERING.value)
+        .group_by(Attempt.sitting_id, Attempt.room_id, Attempt.id, Attempt.started_at)
+    )
+    rooms: dict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
+    for sitting_id, room_id, attempt_id, started_at, until in session.execute(query):
+        moments = [moment for moment in (started_at, until) if moment is not None]
+        if moments:
+            rooms[sitting_id, room_id][attempt_id] = max(moments)
+    return rooms
+
+
+def rooms_cut_off(session: Session) -> set[tuple[str, str]]:
+    """(sitting, room) with an open interruption that was found from life signs."""
+    query = select(TimeEntry.sitting_id, TimeEntry.room_id).where(
+        TimeEntry.kind == RowKind.INTERRUPTION.value,
+        TimeEntry.cause == CAUSE_OF_CUTS,
+        TimeEntry.status == RowStatus.PROVISIONAL.value,
+        TimeEntry.to_at.is_(None),
+        TimeEntry.room_id.is_not(None),
+        TimeEntry.attempt_id.is_(None),
+    )
+    return {(sitting_id, room_id or "") for sitting_id, room_id in session.execute(query)}
+
+
+def listening_since(session: Session, node_id: str) -> datetime:
+    """Since when candidates could be heard: this node's start or the end of the last outage, whichever came later."""
+    started = session.get_one(Node, node_id).started_at
+    outage_end = last_outage_end(session)
+    return max(started, outage_end) if outage_end else started

@@ -8,7 +8,7 @@ row) takes it back for that attempt alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -124,6 +124,27 @@ def read_ledger(
         elif row.from_at is not None:
             (seat if row.scope is Scope.ATTEMPT else room).append(Interval(row.from_at, None if waits else row.to_at))
     return LedgerReading(tuple(room), tuple(seat), tuple(grants), awaiting, frozenset(counted))
+
+
+def could_be_given(rows: Iterable[TimeRow], *, now: datetime, limit: timedelta) -> list[TimeRow]:
+    """The rows as they would stand if a person confirmed every proposal of lost or added time that waits.
+
+    A proposal to give nothing (a reversal of it) leaves it out. One that still lasts counts up to `limit`, above which
+    only the exam office decides anyway.
+    """
+    known = list({row.id: row for row in rows}.values())
+    doubted = {row.reverses_id for row in known if row.kind is RowKind.REVERSAL and row.status is RowStatus.PROPOSED}
+    found = []
+    for row in known:
+        waits = row.status is RowStatus.PROPOSED and row.kind is not RowKind.REVERSAL and row.id not in doubted
+        if not waits:
+            found.append(row)
+            continue
+        to_at = row.to_at
+        if row.from_at is not None and to_at is None:
+            to_at = min(now, row.from_at + limit)
+        found.append(replace(row, status=RowStatus.PROVISIONAL, to_at=to_at))
+    return found
 
 
 def find_reversed(rows: Iterable[TimeRow]) -> frozenset[str]:

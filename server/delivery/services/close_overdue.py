@@ -1,20 +1,25 @@
 """The deadline sweeper's work: whose time and grace are over is finalised; a time-out counts as a submission.
 
+Two things are waited for, because an ended attempt takes neither answers nor time: a proctor's decision about lost time
+that would move the end past this moment, and, up to the profile's `presence_red_after`, a silent PC that is known to
+hold answers (after that its silence is an interruption on record, and waits for the proctor like any other).
+
 Acceptance never depends on this: the writer judges by the moment of receipt. Repeating it, or two nodes doing it at
 once, does no harm.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from server.core.actor import SYSTEM
 from server.delivery.domain.states import AttemptState
 from server.delivery.ending import EndHow, end_attempt
 from server.delivery.models import Attempt
-from server.delivery.time_keeping import read_clock
+from server.delivery.time_keeping import may_still_gain, read_clock
 from server.scheduling.queries import sitting_profile
 from server.storage.unit_of_work import UnitOfWork
 
@@ -45,5 +50,19 @@ def close_overdue(uow: UnitOfWork) -> int:
                 clock = read_clock(work.session, attempt, work.clock.now())
                 if clock.stands_still or clock.remaining > timedelta(0):
                     continue  # the ledger moved meanwhile
+                if _is_waited_for(work.session, attempt, work.clock.now()):
+                    continue
                 ended += end_attempt(work, attempt, EndHow.TIMEOUT, SYSTEM)
     return ended
+
+
+def _is_waited_for(session: Session, attempt: Attempt, now: datetime) -> bool:
+    if attempt.state != AttemptState.ANSWERING:
+        return False
+    if attempt.unsent and attempt.last_seen_at is not None and attempt.deadline_at is not None:
+        profile = sitting_profile(session, attempt.sitting_id)
+        is_silent = attempt.last_seen_at < attempt.deadline_at + profile.network_grace
+        # one round more, so that the silence is on record before this wait ends
+        if is_silent and now <= attempt.last_seen_at + profile.presence_red_after + SETTLING:
+            return True
+    return may_still_gain(session, attempt, now)

@@ -23,11 +23,13 @@ from server.delivery.domain.time_ledger import RowKind, Scope, TimeRow, find_rev
 class Thresholds:
     """When silence means something."""
 
-    #: No beat of any node for longer than this: nobody could accept an answer.
-    nodes_silent_after: timedelta = timedelta(seconds=3)
-    #: The same when a process starts: then nobody was there for certain, and P4 allows an error of one second. A living
-    #: node beats twice a second; a running one may be late for a moment without anybody losing an answer.
-    nodes_silent_before_start: timedelta = timedelta(seconds=1)
+    #: No beat of any node for longer than this: nobody could accept an answer. P4 allows an error of one second; a living
+    #: node beats twice a second, so what is shorter is a late beat, and an answer waited for it less than a second.
+    nodes_silent_after: timedelta = timedelta(seconds=1)
+    #: A node that has not beaten for so long is shown as silent.
+    node_shown_silent_after: timedelta = timedelta(seconds=3)
+    #: Pages tell gaps from this on; shorter ones are the network's weather.
+    client_gap_least: timedelta = timedelta(seconds=2)
     #: A candidate silent for longer than this was away; the next life sign begins a new presence.
     presence_gap: timedelta = timedelta(seconds=15)
     #: So large a share of a room's answering candidates, silent together: the room is cut off, not the seats.
@@ -39,6 +41,8 @@ class Thresholds:
 
 
 THRESHOLDS = Thresholds()
+#: causes of interruptions of one seat that were measured here, not told by a page
+SEAT_CAUSES = ("pc_failure", "pc_swap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def node_condition(
     """A node's condition at `now`."""
     if stopped_at is not None:
         return NodeCondition.STOPPED
-    return NodeCondition.ALIVE if now - beat_at <= limits.nodes_silent_after else NodeCondition.SILENT
+    return NodeCondition.ALIVE if now - beat_at <= limits.node_shown_silent_after else NodeCondition.SILENT
 
 
 def find_outage(
@@ -88,6 +92,36 @@ def find_outage(
     moments = [last_beat_at, *sorted(moment for moment in answers_since if last_beat_at < moment < now), now]
     longest = max((Span(earlier, later) for earlier, later in pairwise(moments)), key=lambda span: span.lasted)
     return longest if longest.lasted > limits.nodes_silent_after else None
+
+
+def silence_before_start(others_beat_at: datetime | None, now: datetime, limits: Thresholds = THRESHOLDS) -> timedelta:
+    """How long a silence a starting process calls an outage: any at all, unless another node is alive beside it.
+
+    Args:
+        others_beat_at: the newest beat of a node that has not stopped; None: every node has.
+    """
+    is_alone = others_beat_at is None or now - others_beat_at > limits.nodes_silent_after
+    return timedelta(0) if is_alone else limits.nodes_silent_after
+
+
+def find_silent_seats(
+    last_heard: Mapping[str, datetime],
+    *,
+    listening_since: datetime,
+    now: datetime,
+    silent_after: timedelta,
+    limits: Thresholds = THRESHOLDS,
+) -> list[str]:
+    """The answering candidates whose seats failed by themselves: silent for long while the room is well.
+
+    Args:
+        last_heard: the newest life sign of every answering candidate of the room.
+        silent_after: the profile's `presence_red_after`.
+    """
+    silent = [each for each, heard in last_heard.items() if now - max(heard, listening_since) > silent_after]
+    if len(last_heard) >= limits.room_least and len(silent) >= limits.room_silent_share * len(last_heard):
+        return []
+    return sorted(silent)
 
 
 def lost_exam_time(outage: Span, starts_at: datetime) -> Span | None:
@@ -157,7 +191,7 @@ def stored_length(
     Args:
         rows: the whole ledger of the sitting.
         is_claim: the row's own span is what a page measured (`client_gap_ms`): the servers' figure is the room's row with
-            the same beginning.
+            the same beginning. A row of a failed PC was measured here, whatever its page said beside.
     """
     known = {each.id: each for each in rows}
     measured: TimeRow | None = row
@@ -165,7 +199,7 @@ def stored_length(
         return None
     if row.kind is RowKind.REVERSAL:
         measured = known.get(row.reverses_id or "")
-    elif is_claim:
+    elif is_claim and row.cause not in SEAT_CAUSES:
         measured = None
         gone = find_reversed(known.values())
         for each in known.values():

@@ -10,9 +10,10 @@ from server.core.actor import SYSTEM
 from server.core.ids import new_id
 from server.storage.unit_of_work import UnitOfWork
 from server.takeover.clock_watch import boot_id, running_ms
-from server.takeover.domain.outage_rules import THRESHOLDS, Thresholds
+from server.takeover.domain.outage_rules import THRESHOLDS, Thresholds, silence_before_start
 from server.takeover.models import Node, Outage
 from server.takeover.outages import detect_outage
+from server.takeover.queries import newest_beat_of_the_unstopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def register_node(
             boot_id=boot_id(work.clock),
             boot_ms=running_ms(work.clock),
         )
-        outage = detect_outage(work, node.id, replace(limits, nodes_silent_after=limits.nodes_silent_before_start))
+        silence = silence_before_start(newest_beat_of_the_unstopped(work.session), now, limits)
+        outage = detect_outage(work, node.id, replace(limits, nodes_silent_after=silence))
         work.session.add(node)
         work.session.flush()
         record(work, SYSTEM, AuditAction.TAKEOVER_NODE_STARTED, f"node:{node.id}", {"name": name, "address": address})

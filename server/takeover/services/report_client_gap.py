@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from server.audit.actions import AuditAction
 from server.audit.log import record
@@ -15,9 +18,9 @@ from server.delivery.domain.time_ledger import RowKind, RowStatus, find_reversed
 from server.delivery.ledger import append_row
 from server.delivery.models import Attempt, TimeEntry
 from server.delivery.queries import ledger_rows, lock_attempt
-from server.delivery.time_keeping import length_zh, refresh_deadlines
+from server.delivery.time_keeping import length_zh
 from server.storage.unit_of_work import UnitOfWork, Work
-from server.takeover.domain.outage_rules import THRESHOLDS, GapVerdict, Thresholds, judge_client_gap
+from server.takeover.domain.outage_rules import SEAT_CAUSES, THRESHOLDS, GapVerdict, Thresholds, judge_client_gap
 
 REASONS = {
     GapVerdict.ANSWERED_LOCALLY: "考生在中断期间仍在本机继续作答（答题页测得中断 {gap}），建议该时段不另补时",
@@ -25,6 +28,35 @@ REASONS = {
     GapVerdict.SHORTER: "答题页测得的中断为 {gap}，比系统记录的 {stored} 更短，请核实",
 }
 ALONE = "只有这台机器与服务器失去联系（答题页测得中断 {gap}），请核实"
+
+
+@dataclass(frozen=True, slots=True)
+class GapReport:
+    """What one page measured on its monotonic clock, and when it was heard."""
+
+    gap: timedelta
+    answered_during_gap: bool
+    heard_at: datetime
+
+
+def report_client_gaps(
+    uow: UnitOfWork, reports: Mapping[str, GapReport], limits: Thresholds = THRESHOLDS
+) -> dict[str, str]:
+    """Judge the reports of many pages (attempt id → report) in one transaction; returns attempt id → proposal's id.
+
+    After an outage the whole room reports within seconds: one commit for all of them, beside the answers' own.
+    """
+    told = {attempt_id: report for attempt_id, report in reports.items() if report.gap >= limits.client_gap_least}
+    if not told:
+        return {}
+    made = {}
+    with uow() as work:
+        taken_back = _TakenBack(work.session)
+        for attempt_id in sorted(told):
+            entry_id = _judge(work, taken_back, attempt_id, told[attempt_id], limits)
+            if entry_id is not None:
+                made[attempt_id] = entry_id
+    return made
 
 
 def report_client_gap(
@@ -41,32 +73,85 @@ def report_client_gap(
     another length when the difference is more than the tolerance; and, when no interruption of the room is on record, a
     seat interruption for a page that was away alone for longer than a presence gap. Repeating a report changes nothing.
     """
-    if gap <= limits.nodes_silent_after:
+    report = GapReport(gap, answered_during_gap, uow.clock.now())
+    return report_client_gaps(uow, {attempt_id: report}, limits).get(attempt_id)
+
+
+class _TakenBack:
+    """Ids of rows that are taken back, read once a sitting: what a batch proposes changes nothing about it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[str, frozenset[str]] = {}
+
+    def of(self, sitting_id: str) -> frozenset[str]:
+        if sitting_id not in self._known:
+            self._known[sitting_id] = find_reversed(ledger_rows(self._session, sitting_id))
+        return self._known[sitting_id]
+
+
+def _judge(work: Work, taken_back: _TakenBack, attempt_id: str, report: GapReport, limits: Thresholds) -> str | None:
+    attempt = lock_attempt(work.session, attempt_id)
+    if not AttemptState(attempt.state).holds_paper:
         return None
-    with uow() as work:
-        attempt = lock_attempt(work.session, attempt_id)
-        if not AttemptState(attempt.state).holds_paper:
+    gap, now = report.gap, report.heard_at
+    room_row = _room_row_over(work, taken_back, attempt, now - gap, now)
+    if room_row is None or room_row.from_at is None:
+        return _judge_alone(work, taken_back, attempt, report, limits)
+    if _has_own_row(work, attempt, room_row, room_row.from_at, limits):
+        return None
+    stored = (room_row.to_at or now) - room_row.from_at
+    verdict = judge_client_gap(stored, gap, answered_during_gap=report.answered_during_gap, limits=limits)
+    if verdict is GapVerdict.AGREES:
+        return None
+    reason = REASONS[verdict].format(gap=length_zh(gap), stored=length_zh(stored))
+    if verdict is GapVerdict.ANSWERED_LOCALLY:
+        return _propose(work, attempt, gap, reason, cause=room_row.cause, reverses_id=room_row.id)
+    span = (room_row.from_at, room_row.from_at + gap)
+    return _propose(work, attempt, gap, reason, cause=room_row.cause, span=span)
+
+
+def _judge_alone(
+    work: Work, taken_back: _TakenBack, attempt: Attempt, report: GapReport, limits: Thresholds
+) -> str | None:
+    """Nobody else was away: the seat's own row, if its silence was found already, else a proposal of one."""
+    gap, now = report.gap, report.heard_at
+    seat_row = _seat_row_over(work, taken_back, attempt, now - gap, now)
+    if seat_row is None:
+        if gap <= limits.presence_gap or report.answered_during_gap:
             return None
-        now = work.clock.now()
-        room_row = _room_row_over(work, attempt, now - gap, now)
-        if room_row is None or room_row.from_at is None:
-            if gap <= limits.presence_gap or answered_during_gap:
-                return None
-            span = (now - gap, now)
-            if _has_own_row(work, attempt, None, span[0], limits):
-                return None
-            return _propose(work, attempt, gap, ALONE.format(gap=length_zh(gap)), cause="lan_outage", span=span)
-        if _has_own_row(work, attempt, room_row, room_row.from_at, limits):
+        span = (now - gap, now)
+        if _has_own_row(work, attempt, None, span[0], limits):
             return None
-        stored = (room_row.to_at or now) - room_row.from_at
-        verdict = judge_client_gap(stored, gap, answered_during_gap=answered_during_gap, limits=limits)
-        if verdict is GapVerdict.AGREES:
-            return None
-        reason = REASONS[verdict].format(gap=length_zh(gap), stored=length_zh(stored))
-        if verdict is GapVerdict.ANSWERED_LOCALLY:
-            return _propose(work, attempt, gap, reason, cause=room_row.cause, reverses_id=room_row.id)
-        span = (room_row.from_at, room_row.from_at + gap)
-        return _propose(work, attempt, gap, reason, cause=room_row.cause, span=span)
+        return _propose(work, attempt, gap, ALONE.format(gap=length_zh(gap)), cause="lan_outage", span=span)
+    if seat_row.client_gap_ms is None:  # beside the servers' figure, never instead of it
+        seat_row.client_gap_ms = gap // timedelta(milliseconds=1)
+        work.session.flush()
+    if not report.answered_during_gap or _has_own_row(work, attempt, seat_row, now, limits):
+        return None
+    reason = REASONS[GapVerdict.ANSWERED_LOCALLY].format(gap=length_zh(gap))
+    return _propose(work, attempt, gap, reason, cause=seat_row.cause, reverses_id=seat_row.id)
+
+
+def _seat_row_over(
+    work: Work, taken_back: _TakenBack, attempt: Attempt, from_at: datetime, to_at: datetime
+) -> TimeEntry | None:
+    """The interruption of this seat that the system or a proctor recorded over the span."""
+    entries = work.session.scalars(
+        select(TimeEntry)
+        .where(
+            TimeEntry.attempt_id == attempt.id,
+            TimeEntry.kind == RowKind.INTERRUPTION.value,
+            TimeEntry.cause.in_(SEAT_CAUSES),
+            TimeEntry.from_at < to_at,
+        )
+        .order_by(TimeEntry.from_at.desc(), TimeEntry.id)
+    ).all()
+    gone = taken_back.of(attempt.sitting_id)
+    return next(
+        (e for e in entries if e.id not in gone and (e.to_at is None or e.to_at > from_at)),
+        None,
+    )
 
 
 def _propose(
@@ -94,7 +179,6 @@ def _propose(
         client_gap=gap,
         actor=SYSTEM,
     )
-    refresh_deadlines(work, attempt.sitting_id, attempt.room_id, [attempt.id], reason=cause)
     detail = {"sitting": attempt.sitting_id, "time_entry": entry.id, "client_gap_ms": entry.client_gap_ms}
     record(work, SYSTEM, AuditAction.DELIVERY_INTERRUPTION_PROPOSED, f"attempt:{attempt.id}", detail, reason)
     if not reverses_id:  # a room full of people who went on answering is a list, not forty alarms
@@ -106,7 +190,9 @@ def _propose(
     return entry.id
 
 
-def _room_row_over(work: Work, attempt: Attempt, from_at: datetime, to_at: datetime) -> TimeEntry | None:
+def _room_row_over(
+    work: Work, taken_back: _TakenBack, attempt: Attempt, from_at: datetime, to_at: datetime
+) -> TimeEntry | None:
     """The room's interruption that shares most time with the span; None when none touches it."""
     entries = work.session.scalars(
         select(TimeEntry).where(
@@ -117,7 +203,7 @@ def _room_row_over(work: Work, attempt: Attempt, from_at: datetime, to_at: datet
             TimeEntry.from_at < to_at,
         )
     ).all()
-    gone = find_reversed(ledger_rows(work.session, attempt.sitting_id))
+    gone = taken_back.of(attempt.sitting_id)
     shared = {
         entry: min(entry.to_at or to_at, to_at) - max(entry.from_at or from_at, from_at)
         for entry in entries

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from server.audit.actions import AuditAction
 from server.audit.log import record
 from server.core.actor import SYSTEM
 from server.core.events import AlarmRaised
-from server.delivery.domain.states import AttemptState
 from server.delivery.domain.time_ledger import RowKind, RowStatus
 from server.delivery.domain.time_rules import ClockPhase
 from server.delivery.ledger import append_row, open_interruptions
@@ -21,10 +18,9 @@ from server.delivery.time_keeping import refresh_deadlines, room_clock
 from server.scheduling.queries import sitting_profile
 from server.storage.unit_of_work import UnitOfWork, Work
 from server.takeover.domain.outage_rules import THRESHOLDS, Thresholds, find_room_cut, find_room_return
-from server.takeover.models import Node
-from server.takeover.queries import last_outage_end
+from server.takeover.queries import CAUSE_OF_CUTS, last_heard_by_room, listening_since, rooms_cut_off
 
-CAUSE = "lan_outage"
+CAUSE = CAUSE_OF_CUTS
 
 
 def sweep_room_cuts(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOLDS) -> list[str]:
@@ -36,14 +32,14 @@ def sweep_room_cuts(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOL
     """
     changed: list[str] = []
     with uow.read() as session:
-        rooms = _heard(session)
-        open_rooms = _cut_rooms(session)
-        listening_since = _listening_since(session, node_id)
+        rooms = last_heard_by_room(session)
+        open_rooms = rooms_cut_off(session)
+        since = listening_since(session, node_id)
         now = uow.clock.now()
         suspects = [
             key
             for key, heard in rooms.items()
-            if key in open_rooms or find_room_cut(heard, listening_since=listening_since, now=now, limits=limits)
+            if key in open_rooms or find_room_cut(heard, listening_since=since, now=now, limits=limits)
         ]
     for sitting_id, room_id in sorted(suspects):
         with uow() as work:
@@ -62,14 +58,14 @@ def _judge_room(work: Work, sitting_id: str, room_id: str, node_id: str, limits:
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
-    heard = _heard(session).get((sitting_id, room_id), {})
+    heard = last_heard_by_room(session).get((sitting_id, room_id), {})
     entries = open_interruptions(session, sitting_id, room_id, None, CAUSE)
     automatic = [entry for entry in entries if entry.made_by == SYSTEM.id and entry.status == RowStatus.PROVISIONAL]
     if automatic:
         return _end_cut(work, automatic[0], heard, limits)
     if entries or room_clock(session, sitting_id, room_id, now).phase is not ClockPhase.RUNNING:
         return None
-    cut = find_room_cut(heard, listening_since=_listening_since(session, node_id), now=now, limits=limits)
+    cut = find_room_cut(heard, listening_since=listening_since(session, node_id), now=now, limits=limits)
     if cut is None:
         return None
     entry = append_row(
@@ -121,38 +117,3 @@ def _end_cut(work: Work, entry: TimeEntry, heard: dict[str, datetime], limits: T
     }
     record(work, SYSTEM, AuditAction.DELIVERY_INTERRUPTION_CLOSED, f"room:{room_id}", detail)
     return entry
-
-
-def _heard(session: Session) -> dict[tuple[str, str], dict[str, datetime]]:
-    """Room → answering attempt → when it was last heard (its start, if never)."""
-    query = (
-        select(Attempt.sitting_id, Attempt.room_id, Attempt.id, Attempt.started_at, func.max(LifeSign.until))
-        .outerjoin(LifeSign, LifeSign.attempt_id == Attempt.id)
-        .where(Attempt.state == AttemptState.ANSWERING.value)
-        .group_by(Attempt.sitting_id, Attempt.room_id, Attempt.id, Attempt.started_at)
-    )
-    rooms: dict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
-    for sitting_id, room_id, attempt_id, started_at, until in session.execute(query):
-        moments = [moment for moment in (started_at, until) if moment is not None]
-        if moments:
-            rooms[sitting_id, room_id][attempt_id] = max(moments)
-    return rooms
-
-
-def _cut_rooms(session: Session) -> set[tuple[str, str]]:
-    query = select(TimeEntry.sitting_id, TimeEntry.room_id).where(
-        TimeEntry.kind == RowKind.INTERRUPTION.value,
-        TimeEntry.cause == CAUSE,
-        TimeEntry.status == RowStatus.PROVISIONAL.value,
-        TimeEntry.to_at.is_(None),
-        TimeEntry.room_id.is_not(None),
-        TimeEntry.attempt_id.is_(None),
-    )
-    return {(sitting_id, room_id or "") for sitting_id, room_id in session.execute(query)}
-
-
-def _listening_since(session: Session, node_id: str) -> datetime:
-    """Since when candidates could be heard: this node's start or the end of the last outage, whichever came later."""
-    started = session.get_one(Node, node_id).started_at
-    outage_end = last_outage_end(session)
-    return max(started, outage_end) if outage_end else started

@@ -135,7 +135,7 @@ def test_a_late_beat_is_no_outage_while_answers_are_stored(
 ) -> None:
     node = a_node(uow)
     for _ in range(4):
-        clock.advance(timedelta(seconds=2))
+        clock.advance(timedelta(seconds=0.9))
         with uow() as work:
             attempt = work.session.get_one(Attempt, room.attempt_ids[0])
             a_journal_entry(work.session, attempt, received_at=clock.now())
@@ -158,9 +158,38 @@ def test_a_running_node_that_is_late_for_a_moment_is_no_outage(
     uow: UnitOfWork, clock: ManualClock, room: RunningRoom
 ) -> None:
     node = a_node(uow)
-    clock.advance(3 * SECOND)
+    clock.advance(SECOND)
     assert beat(uow, node.node_id) is None
     assert stored_deadline(uow, room.attempt_ids[0]) == END
+
+
+def test_short_cuts_add_up_to_the_millisecond(uow: UnitOfWork, clock: ManualClock, room: RunningRoom) -> None:
+    node = a_node(uow)
+    for cut in (1.2, 2.9, 1.001):
+        clock.advance(cut)
+        assert beat(uow, node.node_id) is not None
+        clock.advance(0.5)
+        assert beat(uow, node.node_id) is None
+    assert stored_deadline(uow, room.attempt_ids[0]) == END + timedelta(seconds=5.101)
+
+
+def test_a_clean_restart_of_a_moment_is_given_back_too_unless_another_node_serves(
+    uow: UnitOfWork, clock: ManualClock, room: RunningRoom
+) -> None:
+    node = a_node(uow)
+    stop_node(uow, node.node_id)
+    clock.advance(0.7)
+    again = a_node(uow)
+    assert again.outage is not None
+    assert stored_deadline(uow, room.attempt_ids[0]) == END + timedelta(seconds=0.7)
+
+    clock.advance(0.4)
+    beat(uow, again.node_id)
+    second = register_node(uow, name="node-2", address="")
+    clock.advance(0.4)
+    stop_node(uow, second.node_id)
+    clock.advance(0.2)
+    assert register_node(uow, name="node-2", address="").outage is None, "node-1 beat 0.6 s ago: somebody serves"
 
 
 def test_while_one_node_beats_the_coming_of_another_is_no_outage(
