@@ -20,7 +20,7 @@ from tests.faults.records import DATA, FAIL, PAGE, Record, Records, read_records
 from tests.faults.registry import Fault, load_matrix
 from tests.faults.runner import Asked, run_fault, share_budget
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(stderr=True)
 COLOURS = {"pass": "green", "fail": "red", "not run": "yellow"}
 

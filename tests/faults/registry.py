@@ -51,6 +51,8 @@ class FaultCase:
     repetitions: int
     #: called with (done, of, what) for people who watch
     progress: Callable[[int, int, str], None] = lambda done, of, what: None
+    #: goals in seconds are multiplied by it: above 1 only in CI, where a busy machine must not fail what is right
+    patience: float = 1.0
 
     def random(self, salt: str = "") -> random.Random:
         """The same moments for the same seed."""

@@ -27,6 +27,7 @@ class Asked:
     seed: int
     repetitions: int
     form: str
+    patience: float = 1.0
 
 
 def silent(done: int, of: int, what: str) -> None:
@@ -79,7 +80,7 @@ def judge(
 def _measure(fault: Fault, asked: Asked, progress: Progress) -> tuple[Measured | None, str, str]:
     with _Folder(fault.id) as folder:
         try:
-            return fault.run(FaultCase(folder, asked.seed, asked.repetitions, progress)), "", ""
+            return fault.run(FaultCase(folder, asked.seed, asked.repetitions, progress, asked.patience)), "", ""
         except NotRunHere as reason:
             return None, "", str(reason)
         except Exception as error:  # noqa: BLE001 - whatever a run raises is its failure, and is shown
@@ -94,7 +95,7 @@ def _run_control(fault: Fault, asked: Asked, progress: Progress) -> tuple[Contro
     for turn in range(fault.control_tries):
         progress(turn, fault.control_tries, "negative control")
         with _Folder(f"{fault.id}-control") as folder:
-            case = FaultCase(folder, asked.seed + turn * SEED_STEP, asked.repetitions, progress)
+            case = FaultCase(folder, asked.seed + turn * SEED_STEP, asked.repetitions, progress, asked.patience)
             try:
                 seen = fault.control(case)
             except NotRunHere as reason:

@@ -352,6 +352,19 @@ def end_twice(order: Order) -> None:
     _replace_everywhere(original, end)
 
 
+@sabotage
+def no_seat_check(order: Order) -> None:
+    """A candidate who sits somewhere may sit down elsewhere as well, without having been released."""
+    from server.delivery.services import sign_in_candidate as module
+
+    original = module._claim_device
+
+    def claim(session: Any, attempt: Any, request: Any, *, is_final: bool) -> None:
+        original(session, attempt, request, is_final=True)
+
+    module._claim_device = claim
+
+
 def _replace_everywhere(original: Any, new: Any) -> None:
     """Modules hold functions by name: put the new one wherever the old one is known."""
     found = 0
