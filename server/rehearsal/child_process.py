@@ -64,7 +64,7 @@ class Child:
     ) -> None:
         self.log = log
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - programs of ours
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

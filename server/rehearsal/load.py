@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, Self
 
 from server.rehearsal.history import History, Verdict, check
 from server.rehearsal.history_file import read_history
@@ -307,6 +307,7 @@ def _report(
         time_error_s_max=round(max(errors.values()), 3) if errors else None,
         lost_time_s_max=round(max(lost_time.values(), default=0.0), 3),
         given_back_s_max=round(max((end.given_back_s for end in ends), default=0.0), 3),
+        proctors_failed=outcome.done["proctors_failed"],
         turned_away=dict(Counter(end.turned_away for end in ends if end.turned_away)),
         refusals=dict(refusals),
         submitted=sum(end.receipt is not None for end in ends),
@@ -328,9 +329,9 @@ class _LoadProcess:
         self._job = job
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> _LoadProcess:
+    def __enter__(self) -> Self:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "server.rehearsal.load_process"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip

@@ -213,6 +213,11 @@ class LoadCandidate(CandidatePc):
             self._began_s, right, wrong, self.seen.receipt, self._swapped,
         )  # fmt: skip
 
+    def _pause(self, seconds: float) -> None:
+        super()._pause(seconds)
+        if not self.holds_paper and self._window.opened.is_set() and time.monotonic() > self._window.end:
+            raise TurnedAway("NO_PAPER_UNTIL_THE_END")
+
     # ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _line_lost(self) -> None:

@@ -148,6 +148,8 @@ class LoadReport:
     time_error_s_max: float | None
     lost_time_s_max: float
     given_back_s_max: float
+    #: what the simulated proctors were refused
+    proctors_failed: list[str]
     turned_away: dict[str, int]
     refusals: dict[str, int]
     submitted: int

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.5
 #: the server says "not now" (a gate before its time, a person who must come first) or "done already"
 CHECK_PASS_AFTER_START = 2
+#: passes by itself; many people who sign in from one machine at once are told to wait a little
+NOT_NOW = frozenset({"INTERNAL", "STORAGE_UNAVAILABLE", "TOO_MANY_ATTEMPTS"})
 
 
 class ProctorPair:
@@ -122,7 +124,7 @@ class ProctorPair:
             try:
                 self._person(who or self._room.chief).command(self._sitting_id, self._room.room_id, command, body)
             except StaffRefused as refusal:
-                if refusal.code in ("INTERNAL", "STORAGE_UNAVAILABLE"):
+                if refusal.code in NOT_NOW:
                     self._wait(RETRY_S)
                     continue
                 log.info("%s: %s was refused: %s", self._room.name, command, refusal)

@@ -25,8 +25,9 @@ from server.settings import load_settings
 from server.storage.database import Database
 from server.webkit.platform import Platform
 
-#: wall time from the moment all is prepared to the start: something for the gates, something for each sign-in
-BEFORE_START, BEFORE_START_EACH = timedelta(seconds=8), timedelta(milliseconds=60)
+#: wall time from the making of the day to the start: something for the gates; for each candidate 40 ms of tickets and
+#: sealing, which come after it, and 60 ms of signing in
+BEFORE_START, BEFORE_START_EACH = timedelta(seconds=8), timedelta(milliseconds=100)
 #: how the time before the start is shared: notes read, paper opened
 NOTES_SHARE, OPEN_SHARE = 0.8, 0.6
 #: the exam goes on so long after the answering
