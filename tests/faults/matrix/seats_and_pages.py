@@ -102,6 +102,7 @@ def swap(scene: Scene, old: WirePerson) -> NewPc:
     scene.press(room, "release-seat", {"attempt_id": old.attempt_id, "reason": "考生机损坏，换机"})
     new = NewPc(scene, old)
     new.enter()
+    scene.press(room, "resume", {"attempt_id": old.attempt_id, "reason": "已就座"})
     new.begin()
     return new
 
