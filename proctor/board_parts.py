@@ -207,6 +207,7 @@ def make_alarms(facts: RoomFacts, statuses: Mapping[str, SeatStatus]) -> list[Al
             )
     alarms += _incident_alarms(facts, numbers, seat_of)
     alarms += _time_alarms(facts, seat_of)
+    alarms += _import_alarms(facts)
     urgency = {"red": 0, "violet": 1, "amber": 2}
     return sorted(alarms, key=lambda alarm: (urgency[alarm.severity], alarm.since_ms, alarm.id))
 
@@ -314,6 +315,24 @@ def _time_alarms(facts: RoomFacts, seat_of: Mapping[str, str]) -> list[Alarm]:
             )
         )
     return alarms
+
+
+def _import_alarms(facts: RoomFacts) -> list[Alarm]:
+    act = waiting_act(facts.acts, "import_journal", facts.now)
+    if act is None:
+        return []
+    return [
+        Alarm(
+            id=f"journal_import:{act.id}",
+            kind="journal_import",
+            severity="amber",
+            since_ms=to_ms(act.first_at),
+            seat_ids=[],
+            words_zh="原机作答导入：一人已确认，等待另一岗位确认",
+            words_en="Import of a PC's answers: one has confirmed, the other role is awaited",
+            subject_id=act.reason,
+        )
+    ]
 
 
 def _time_row(facts: RoomFacts, entry_id: str) -> TimeRow:

@@ -13,8 +13,10 @@ from proctor.services.decide_time import decide_time
 from proctor.services.end_room import end_room
 from proctor.services.fetch_paper import fetch_paper
 from proctor.services.grant_time import grant_time
+from proctor.services.import_journal import import_journal
 from proctor.services.list_absent import list_absent
 from proctor.services.lower_hand import lower_hand
+from proctor.services.move_room import move_room
 from proctor.services.open_admission import open_admission
 from proctor.services.open_paper import open_paper
 from proctor.services.read_notes import read_notes
@@ -22,7 +24,9 @@ from proctor.services.record_incident import record_incident
 from proctor.services.release_seat import release_seat
 from proctor.services.resolve_incident import resolve_incident
 from proctor.services.resume_attempt import resume_attempt
+from proctor.services.resume_several import resume_several
 from proctor.services.send_message import send_message
+from proctor.services.show_journal import show_journal
 from proctor.services.sign_record import sign_record
 from proctor.services.suspend_attempt import suspend_attempt
 from proctor.wire import CommandDone
@@ -96,5 +100,21 @@ COMMAND_TABLE: dict[str, Command] = {
     "end-room": Command(P.PROCTOR_ATTEMPT_COLLECT, lambda p, who, s, r, m: end_room(p.uow, s, r, who, m.reason)),
     "sign-record": Command(
         P.PROCTOR_RECORD_SIGN, lambda p, who, s, r, m: sign_record(p.uow, p.record_store, s, r, who, m.remark)
+    ),
+    "show-journal": Command(
+        P.PROCTOR_JOURNAL_IMPORT,
+        lambda p, who, s, r, m: show_journal(p.uow, p.vault, s, r, m.attempt_id, m.file, who),
+    ),
+    "import-journal": Command(
+        P.PROCTOR_JOURNAL_IMPORT, lambda p, who, s, r, m: import_journal(p.uow, p.vault, s, r, m.import_id, who)
+    ),
+    "move-room": Command(
+        P.PROCTOR_SEAT_RELEASE,
+        lambda p, who, s, r, m: move_room(
+            p.uow, s, r, m.to_room_id, {one.attempt_id: one.seat_id for one in m.moves}, m.reason, who
+        ),
+    ),
+    "resume-several": Command(
+        P.PROCTOR_SEAT_RELEASE, lambda p, who, s, r, m: resume_several(p.uow, s, r, m.attempt_ids, m.reason, who)
     ),
 }  # fmt: skip

@@ -13,8 +13,10 @@ from proctor.commands import COMMAND_TABLE, Command
 from proctor.queries import rooms_of, snapshot
 from proctor.reactions import subscribe_reactions
 from proctor.services.make_room_record import read_room_record
+from proctor.spare_rooms import spare_rooms
 from proctor.wire import COMMANDS
 from server.core.permissions import Permission
+from server.scheduling.models import Sitting
 from server.scheduling.queries import require_room
 from server.webkit.guards import current_actor, public, require
 from server.webkit.pages import page
@@ -52,6 +54,14 @@ def register(app: Flask, platform: Platform) -> None:
         with platform.uow.read() as session:
             body = snapshot(session, sitting_id, room_id, platform.clock.now(), version=version, extra_alarms=alarms)
         return _json(body)
+
+    @api.get(f"{ROOM}/spare-rooms")
+    @require(Permission.PROCTOR_SEAT_RELEASE)
+    def spare_rooms_of(sitting_id: str, room_id: str) -> Response:
+        with platform.uow.read() as session:
+            require_room(session, current_actor(), sitting_id, room_id)
+            found = spare_rooms(session, session.get_one(Sitting, sitting_id), room_id)
+        return jsonify([room.model_dump() for room in found])
 
     @api.get(f"{ROOM}/record.pdf")
     @require(Permission.PROCTOR_BOARD_READ)

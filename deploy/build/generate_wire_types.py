@@ -3,7 +3,8 @@
     python deploy/build/generate_wire_types.py            writes the files
     python deploy/build/generate_wire_types.py --check    fails when one is not what the classes say
 
-Every field is printed as present: the server always sends all of them, and a page says all it means.
+Every field is printed as present: the server always sends all of them, and a page says all it means. Only the message that is
+sent most often has fields that may be left out.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ def message_classes(module: ModuleType) -> list[type[BaseModel]]:
     """The module's own message classes, in the order in which they are written."""
     return [
         thing
-        for thing in vars(module).values()
+        for part in (module, *getattr(module, "PARTS", ()))
+        for thing in vars(part).values()
         if inspect.isclass(thing)
         and issubclass(thing, BaseModel)
-        and thing.__module__ == module.__name__
+        and thing.__module__ == part.__name__
         and thing.__name__ != "Wire"
     ]
 
@@ -88,7 +90,9 @@ def print_class(cls: type[BaseModel], schema: Schema) -> Iterator[str]:
         yield f"export type {cls.__name__} = Record<string, never>;"
         return
     yield f"export interface {cls.__name__} {{"
-    yield from (f"  {name}: {type_of(field)};" for name, field in properties.items())
+    yield from (
+        f"  {name}{'?' if field.get('may_be_left_out') else ''}: {type_of(field)};" for name, field in properties.items()
+    )
     yield "}"
 
 

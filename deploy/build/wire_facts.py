@@ -42,6 +42,7 @@ REPLIES: dict[str, Any] = {
     "candidate.heartbeat": server.delivery.wire.HeartbeatReply,
     "proctor.rooms": list[proctor.wire.RoomDuty],
     "proctor.board": proctor.wire.BoardSnapshot,
+    "proctor.spare_rooms_of": list[proctor.wire.SpareRoom],
     **{f"proctor.{command}": proctor.wire.CommandDone for command in proctor.wire.COMMANDS},
 }
 MEDIA = {
@@ -344,6 +345,6 @@ def field_comments(model: type[BaseModel]) -> dict[str, str]:
 def classes_of(module: Any) -> list[type[BaseModel]]:
     """The module's own message classes, in the order in which they are written."""
     return [
-        thing for thing in vars(module).values()
-        if inspect.isclass(thing) and issubclass(thing, BaseModel) and thing.__module__ == module.__name__ and thing.__name__ != "Wire"
+        thing for part in (module, *getattr(module, "PARTS", ())) for thing in vars(part).values()
+        if inspect.isclass(thing) and issubclass(thing, BaseModel) and thing.__module__ == part.__name__ and thing.__name__ != "Wire"
     ]  # fmt: skip

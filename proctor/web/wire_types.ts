@@ -56,7 +56,7 @@ export interface TimelineStep {
 /** One thing that asks for a person; many seats lost together are one alarm. */
 export interface Alarm {
   id: string;
-  kind: "room_lost" | "seat_lost" | "hand" | "second_login" | "superseded_answers" | "identity_mismatch" | "time_proposal" | "awaiting_decision" | "storage" | "clock";
+  kind: "room_lost" | "seat_lost" | "hand" | "second_login" | "superseded_answers" | "identity_mismatch" | "time_proposal" | "awaiting_decision" | "storage" | "clock" | "journal_import";
   severity: "red" | "amber" | "violet";
   since_ms: number;
   seat_ids: string[];
@@ -146,6 +146,21 @@ export interface BoardDelta {
   incidents: IncidentRow[] | null;
 }
 
+/** A seat where somebody could go on. */
+export interface FreeSeat {
+  seat_id: string;
+  number: number;
+}
+
+/** GET /api/proctor/board/<sitting>/<room>/spare-rooms: a room of the same centre and its free seats, by number. */
+export interface SpareRoom {
+  room_id: string;
+  name: string;
+  free_seats: FreeSeat[];
+  blocked_zh: string | null;
+  blocked_en: string | null;
+}
+
 /** GET /api/proctor/rooms: one of my rooms. */
 export interface RoomDuty {
   sitting_id: string;
@@ -156,6 +171,18 @@ export interface RoomDuty {
   duty: "chief" | "deputy" | "viewer";
   starts_at_ms: number;
   state: string;
+}
+
+/** `watch_room`: from now on send this room's deltas; refused for any other room (NOT_FOUND, as if absent). */
+export interface WatchRoom {
+  sitting_id: string;
+  room_id: string;
+}
+
+/** The reply to `watch_room`: the room's present version. */
+export interface Watching {
+  ok: boolean;
+  version: number;
 }
 
 /** `fetch-paper` 共同领卷: each of the two proctors from an own log-in within the window (SZ-7.2(3)). */
@@ -258,6 +285,48 @@ export interface SignRecord {
   remark: string;
 }
 
+/** `show-journal` 查看导出文件: what a journal file (.myj) of this candidate's old PC holds; changes nothing. */
+export interface ShowJournal {
+  attempt_id: string;
+  file: string;
+}
+
+/** `import-journal`: the chief proctor and the inspector (or exam office) each confirm what `show-journal` showed. */
+export interface ImportJournal {
+  import_id: string;
+}
+
+/** One candidate and the seat he goes on at. */
+export interface SeatMove {
+  attempt_id: string;
+  seat_id: string;
+}
+
+/** `move-room` 转移到备用考场: these candidates go on in another room, each at the seat named; clocks stand still. */
+export interface MoveRoom {
+  to_room_id: string;
+  moves: SeatMove[];
+  reason: string;
+}
+
+/** `resume-several`: everybody who is back at a machine goes on together; others stay paused. */
+export interface ResumeSeveral {
+  attempt_ids: string[];
+  reason: string;
+}
+
+/** What a journal file holds. Counts only: no item and no answer reaches the board. */
+export interface JournalShown {
+  import_id: string;
+  total: number;
+  present: number;
+  counted: number;
+  late: number;
+  closed: number;
+  unreadable: number;
+  doubtful: number;
+}
+
 /** A command's reply. `waiting_for_second`: the first of two people acted; the other has until `expires_at_ms`. */
 export interface CommandDone {
   ok: boolean;
@@ -266,18 +335,7 @@ export interface CommandDone {
   done: number;
   words_zh: string;
   words_en: string;
-}
-
-/** `watch_room`: from now on send this room's deltas; refused for any other room (NOT_FOUND, as if absent). */
-export interface WatchRoom {
-  sitting_id: string;
-  room_id: string;
-}
-
-/** The reply to `watch_room`: the room's present version. */
-export interface Watching {
-  ok: boolean;
-  version: number;
+  journal: JournalShown | null;
 }
 
 export const NAMESPACE = "/proctor";
@@ -312,4 +370,8 @@ export interface Commands {
   "lower-hand": LowerHand;
   "end-room": EndRoom;
   "sign-record": SignRecord;
+  "show-journal": ShowJournal;
+  "import-journal": ImportJournal;
+  "move-room": MoveRoom;
+  "resume-several": ResumeSeveral;
 }

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from server.adapters.throttle import Throttle
 from server.core.errors import Unavailable
-from server.core.events import AlarmRaised, AnswersRecorded
+from server.core.events import AlarmRaised, AnswersRecorded, AttemptChanged, Event
 from server.delivery.heartbeats import Heartbeats
 from server.delivery.journal import BatchResult, Line
 from server.delivery.models import Attempt
@@ -56,6 +56,7 @@ class DeliveryRuntime:
         self.heartbeats = Heartbeats(platform.uow, platform.clock)
         self._rooms: dict[str, tuple[str, str]] = {}
         platform.bus.subscribe(self.heartbeats.forget)
+        platform.bus.subscribe(self._follow_move)
 
     def start(self, background: Background) -> None:
         """Begin writing and keeping presence."""
@@ -82,6 +83,10 @@ class DeliveryRuntime:
         self.presence.saw(
             candidate.attempt_id, Seen(self.platform.clock.now(), unsent, candidate.sitting_id, candidate.room_id)
         )
+
+    def _follow_move(self, event: Event) -> None:
+        if isinstance(event, AttemptChanged) and event.what == "moved_room":
+            self._rooms.pop(event.attempt_id, None)
 
     def _committed(self, lines: Sequence[Line], result: BatchResult) -> None:
         for line, outcome in zip(lines, result.outcomes, strict=True):

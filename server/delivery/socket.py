@@ -18,7 +18,6 @@ from server.delivery.runtime import DeliveryRuntime
 from server.delivery.sessions import SignedInCandidate, candidate_of, cookie_name, hash_of
 from server.delivery.wire import (
     NAMESPACE,
-    AnswersRecorded,
     ClockSet,
     Heartbeat,
     HeartbeatReply,
@@ -42,7 +41,7 @@ TELLING = frozenset(
         "time",
         "verified",
         "hand",
-        "imported",
+        "imported", "moved_room",
     }
 )
 
@@ -106,9 +105,9 @@ class CandidateChannel:
             del self._sids[page.candidate.attempt_id]
             self._runtime.heartbeats.leave(page.candidate.attempt_id)
 
-    def _record_answers(self, _sid: str, page: ConnectedPage, message: RecordAnswers) -> AnswersRecorded:
+    def _record_answers(self, _sid: str, page: ConnectedPage, message: RecordAnswers) -> dict[str, Any]:
         self._runtime.saw(page.candidate)
-        return self._runtime.desk.record(page.candidate, message)
+        return self._runtime.desk.record(page.candidate, message).as_reply_to(message)
 
     def _heartbeat(self, _sid: str, page: ConnectedPage, message: Heartbeat) -> HeartbeatReply:
         return self._runtime.heartbeat(page.candidate, message)

@@ -6,6 +6,7 @@ export interface SignIn {
   pin: string;
   device_secret: string;
   seat_number: number | null;
+  rehearsal: boolean;
 }
 
 /** POST /api/candidate/confirm: identity seen and right, or rules read; steps in order only. */
@@ -21,7 +22,7 @@ export interface Begin {
 /** One journal line as the page made it, before it was sent. */
 export interface Entry {
   seq: number;
-  page_id: string;
+  page_id?: string | null;
   kind: "answer" | "flag";
   item: string;
   value: string[];
@@ -33,6 +34,7 @@ export interface Entry {
  * `record_answers` on the socket, or POST /api/candidate/answers: the same writer, the same acknowledgement.
  *
  * An acknowledgement means: the entry is committed to the database with full durability. Nothing else is one.
+ * When no entry names its page the reply is brief: it leaves out whatever has its usual value.
  */
 export interface RecordAnswers {
   page_id: string;
@@ -69,24 +71,28 @@ export interface Preferences {
   language: "zh" | "en";
 }
 
-/** What became of one entry. `counted` = saved; the others say why not, and the entry is kept as evidence. */
+/**
+ * What became of one entry. `counted` = saved; the others say why not, and the entry is kept as evidence.
+ *
+ * `page_id` as the entry had it.
+ */
 export interface Ack {
   seq: number;
-  page_id: string;
+  page_id?: string | null;
   standing: "counted" | "late" | "superseded" | "closed" | "refused";
-  code: string | null;
+  code?: string | null;
 }
 
 /** The reply to `record_answers`. `retry` true: nothing was stored, keep everything and send again. */
 export interface AnswersRecorded {
   ok: boolean;
-  retry: boolean;
-  retry_after_ms: number;
+  retry?: boolean;
+  retry_after_ms?: number;
   acks: Ack[];
   server_now_ms: number;
-  code: string | null;
-  message_zh: string | null;
-  message_en: string | null;
+  code?: string | null;
+  message_zh?: string | null;
+  message_en?: string | null;
 }
 
 /** Time given back or granted, in words the page shows as they are. */
@@ -191,6 +197,15 @@ export interface CandidateState {
   node_pass: string | null;
 }
 
+/** What the page needs to write its journal to a file that this server alone can read, also when nobody answers. */
+export interface ExportTicket {
+  attempt_id: string;
+  script_id: string;
+  device: string;
+  seal_key: string;
+  chain_key: string;
+}
+
 /** The reply to `begin`: the paper's key (base64, 32 bytes), and what is already stored. */
 export interface Begun {
   key: string;
@@ -198,6 +213,7 @@ export interface Begun {
   last_seq: number;
   responses: StoredResponse[];
   clock: ClockView;
+  export: ExportTicket;
 }
 
 /** The reply to a heartbeat: the clock, and whether the state should be read again. */

@@ -22,6 +22,7 @@ OF_THE_FRAMEWORK = {"static"}
 PROCTORS = {"proctor of room 1"}
 READERS = {*PROCTORS, Role.OFFICE_HEAD, Role.INSPECTOR, Role.SUPERVISOR}
 RESULT_READERS = {Role.SITE_HEAD, Role.OFFICE_HEAD, Role.EXAM_CLERK}
+KEEPERS = {Role.SITE_HEAD, Role.OFFICE_HEAD, Role.EXAM_CLERK, Role.SYSADMIN}
 PLANNERS, DECIDERS = {Role.EXAM_CLERK, Role.OFFICE_HEAD}, {Role.SITE_HEAD, Role.OFFICE_HEAD}
 SITTING_READERS = {*PLANNERS, *DECIDERS, Role.SUPERVISOR}
 ANYBODY, CANDIDATE = "anybody", {"candidate"}
@@ -39,6 +40,7 @@ WHO_MAY: dict[str, object] = {
         "import-roster", "assign-seats", "issue-tickets", "assign-proctors", "publish",
     )},
     "/api/scheduling/sittings/<sitting_id>/seal-room": {Role.BANK_KEEPER},
+    "/api/office/readiness": KEEPERS,
     "/api/takeover/nodes": DECIDERS, "/api/takeover/sittings/<sitting_id>": DECIDERS,
     "/api/takeover/sittings/<sitting_id>/decide": DECIDERS, "/api/takeover/entries/<entry_id>": DECIDERS,
     "/": ANYBODY, "/staff": ANYBODY, "/bank": ANYBODY, "/board/<sitting_id>/<room_id>": ANYBODY,
@@ -55,8 +57,10 @@ WHO_MAY: dict[str, object] = {
     **{f"{ROOM}/{command}": PROCTORS for command in (
         "fetch-paper", "open-admission", "read-notes", "open-paper", "check-identity", "send-message", "grant-time",
         "decide-time", "collect", "suspend", "resume", "release-seat", "list-absent", "lower-hand", "end-room", "sign-record",
+        "move-room", "resume-several", "spare-rooms",
     )},
     f"{ROOM}/record-incident": {*PROCTORS, Role.INSPECTOR}, f"{ROOM}/resolve-incident": {*PROCTORS, Role.INSPECTOR},
+    **{f"{ROOM}/{command}": {*PROCTORS, Role.INSPECTOR, Role.OFFICE_HEAD} for command in ("show-journal", "import-journal")},
     "/api/results/sittings": RESULT_READERS, "/api/results/sittings/<sitting_id>": RESULT_READERS,
     "/api/results/sittings/<sitting_id>/confirm": {Role.EXAM_CLERK},
     "/api/results/sittings/<sitting_id>/release": {Role.SITE_HEAD, Role.OFFICE_HEAD},
