@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from server.cli.context import REFUSED, DataOption, JsonOption, LoginOption, PasswordOption
+from server.cli.context import REFUSED, DataOption, JsonOption, LoginOption
 from server.core.errors import Conflict, InvalidInput, MingyuanError
 from server.storage.postgres_connection import read_address
 
@@ -25,7 +25,7 @@ STANDBY_HELP = (
 @app.command()
 def promote(
     login: LoginOption = "",
-    password: PasswordOption = "",
+    password: Annotated[str, typer.Option(envvar="MINGYUAN_STAFF_PASSWORD", help="该登录名的密码 Password.")] = "",
     data: DataOption = None,
     standby: Annotated[str, typer.Option("--standby", help=STANDBY_HELP)] = "",
     look: Annotated[bool, typer.Option("--look", help="只看，不改动 Look only.")] = False,
@@ -95,6 +95,7 @@ def _promote(
             _show(shown, seen, here)
         if look:
             return {"host": here, "outlook": shown, "done": False}
+        password = password or typer.prompt("密码 Password", hide_input=True)
         actor = recognise_person(uow, login, password, Permission.TAKEOVER_STANDBY_DECIDE, here)
         if (yes or typer.prompt(f"输入本机主机名确认提升 Type this host's name ({here}) to promote")) != here:
             raise InvalidInput(

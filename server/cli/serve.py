@@ -34,7 +34,7 @@ def serve(
         logging.getLogger(talkative).setLevel(logging.WARNING)
     settings = load_settings(data)
     try:
-        node = ExamServer(build_platform(settings))
+        node = ExamServer(build_platform(settings, serving=True))
     except MingyuanError as refusal:
         print(f"{refusal.message_zh}\n{refusal.message_en}", file=sys.stderr)
         raise typer.Exit(1) from None

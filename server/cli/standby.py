@@ -6,9 +6,11 @@ import dataclasses
 import socket
 from typing import Annotated
 
+import psycopg
 import typer
 
 from server.cli.context import DataOption, JsonOption, LoginOption, PasswordOption, open_without_writing, tell
+from server.core.errors import Unavailable
 from server.storage.postgres_connection import read_address
 
 app = typer.Typer(help="同步备机 The synchronous standby.", no_args_is_help=True)
@@ -28,11 +30,14 @@ def status(data: DataOption = None, primary: PrimaryOption = "", as_json: JsonOp
     """现在每份已确认的作答在几台机器上 On how many machines acknowledged answers are now."""
     from server.storage import postgres_control
 
-    with (
-        open_without_writing(data) as (settings, _),
-        postgres_control.administrating(primary or _local(settings.database_url)) as connection,
-    ):
-        view = postgres_control.look(connection)
+    with open_without_writing(data) as (settings, _):
+        try:
+            with postgres_control.administrating(primary or _local(settings.database_url)) as connection:
+                view = postgres_control.look(connection)
+        except psycopg.OperationalError as error:
+            raise Unavailable(
+                "PRIMARY_UNREACHABLE", "连不上主库。", f"The primary cannot be reached: {error}"
+            ) from error
     synchronous = [one["name"] for one in view.standbys if one["sync_state"] in ("sync", "quorum")]
     tell(
         {**dataclasses.asdict(view), "synchronous": synchronous},
