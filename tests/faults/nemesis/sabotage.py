@@ -17,6 +17,7 @@ import sqlite3  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
+from datetime import timedelta  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -233,9 +234,9 @@ def trust_client_clock(order: Order) -> None:
 
     original = record_answers.AnswerDesk._line
 
-    def line(self: Any, attempt_id: str, epoch: int, entry: Any, received_at: datetime, grace: Any) -> Any:
+    def line(self: Any, candidate: Any, epoch: int, entry: Any, received_at: datetime, *others: Any) -> Any:
         claimed = datetime.fromtimestamp(entry.client_time_ms / 1000, UTC)
-        return original(self, attempt_id, epoch, entry, claimed, grace)
+        return original(self, candidate, epoch, entry, claimed, *others)
 
     record_answers.AnswerDesk._line = line  # type: ignore[method-assign]
 
@@ -309,6 +310,41 @@ def no_outage_detection(order: Order) -> None:
     from server.takeover import outages
 
     _replace_everywhere(outages.detect_outage, lambda work, node_id, limits=None: None)
+
+
+@sabotage
+def clock_offset(order: Order) -> None:
+    """All clocks of the machine are as many seconds ahead as the file ARGUMENT says (none, or empty: 0). Between a kill and a
+    start half an hour can pass in a moment: `outage_clock.py` beside this file writes it."""
+    from server.core.clock import Machine
+
+    file = Path(order.argument)
+    wall, running_s = Machine.wall, Machine.running_s
+
+    def ahead_s() -> float:
+        try:
+            return float(file.read_text() or 0)
+        except FileNotFoundError:
+            return 0.0
+
+    Machine.wall = lambda self: wall(self) + timedelta(seconds=ahead_s())  # type: ignore[method-assign]
+    Machine.running_s = lambda self: running_s(self) + ahead_s()  # type: ignore[method-assign]
+
+
+@sabotage
+def machine_started_anew(order: Order) -> None:
+    """The process believes that its machine was switched off and on: nothing but the wall clock tells how long it was away."""
+    from server.core.clock import Machine
+
+    Machine.boot_id = lambda self: f"after-{order.argument or 'power-cut'}"  # type: ignore[method-assign]
+
+
+@sabotage
+def time_by_the_wall(order: Order) -> None:
+    """The process reads its machine's wall clock for every decision: the control of F20 and F21."""
+    from server.core.clock import SteadyClock
+
+    SteadyClock.now = lambda self: self.machine.wall()  # type: ignore[method-assign]
 
 
 @sabotage
