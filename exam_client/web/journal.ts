@@ -13,6 +13,7 @@ export type Standing = Ack["standing"];
 
 /** An entry as kept. `standing` null: the server has not said what became of it. */
 export interface KeptEntry extends Entry {
+  page_id: string;
   attempt: string;
   /** the fencing number under which it was made: what another PC did since is not overwritten by it */
   epoch: number;

@@ -8,6 +8,7 @@ import { forgetEverything, Journal } from "./journal";
 import { MAX_BATCH, Outbox, type Sender } from "./outbox";
 
 const PAGE = "a".repeat(32);
+const OTHER_PAGE = "b".repeat(32);
 const NOW = 1_800_000_000_000;
 const nothing = { retry: false, retry_after_ms: 0, acks: [], server_now_ms: NOW, code: null, message_zh: null, message_en: null };
 
@@ -42,10 +43,10 @@ afterEach(() => {
   journal.close();
 });
 
-function anOutbox(ways: { live?: () => Sender | null; http?: Sender }) {
+function anOutbox(ways: { live?: () => Sender | null; http?: Sender }, pageId = PAGE) {
   const seen = { contact: [] as boolean[], trouble: [] as (AnswersRecorded | null)[], saved: [] as number[], forbidden: 0 };
   const outbox = new Outbox({
-    journal, pageId: PAGE, live: ways.live ?? (() => null), http: ways.http ?? gone, random: () => 0.5,
+    journal, pageId, live: ways.live ?? (() => null), http: ways.http ?? gone, random: () => 0.5,
     onAcknowledged: (entries) => seen.saved.push(...entries.map((entry) => entry.seq)),
     onContact: (reached) => seen.contact.push(reached),
     onTrouble: (reply) => seen.trouble.push(reply),
@@ -85,9 +86,27 @@ describe("the outbox", () => {
     outbox.start();
     await outbox.flush(1000);
     expect(Object.keys(server.messages[0]!.entries[0]!).sort()).toEqual(
-      ["client_monotonic_ms", "client_time_ms", "item", "kind", "page_id", "seq", "value"],
+      ["client_monotonic_ms", "client_time_ms", "item", "kind", "seq", "value"],
     );
     outbox.stop();
+  });
+
+  it("names the page of an entry only where another one made it, and understands brief acknowledgements", async () => {
+    const sent: RecordAnswers[] = [];
+    const http: Sender = (message) => {
+      sent.push(message);
+      const acks: Ack[] = message.entries.map((entry) => ({ seq: entry.seq, page_id: entry.page_id, standing: "counted" }));
+      return Promise.resolve({ ok: true, acks, server_now_ms: NOW });
+    };
+    await answer(1);
+    journal.close();
+    journal = await Journal.open({ attempt: "x", pageId: OTHER_PAGE, epoch: 3, serverLastSeq: 0 });
+    await answer(1);
+    const { outbox: later } = anOutbox({ http }, OTHER_PAGE);
+    later.start();
+    expect(await later.flush(1000)).toBe(true);
+    expect(sent[0]!.entries.map((entry) => entry.page_id)).toEqual([PAGE, undefined]);
+    later.stop();
   });
 
   it("sends the same again by HTTP when the acknowledgement is lost; the server has it once", async () => {

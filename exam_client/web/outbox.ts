@@ -105,13 +105,13 @@ export class Outbox {
   private async send(batch: KeptEntry[]): Promise<number> {
     let reply: AnswersRecorded;
     try {
-      reply = await this.deliver({ page_id: this.options.pageId, epoch: batch[0]!.epoch, entries: batch.map(asSent) });
+      reply = await this.deliver({ page_id: this.options.pageId, epoch: batch[0]!.epoch, entries: batch.map((entry) => asSent(entry, this.options.pageId)) });
     } catch {
       this.options.onContact(false);
       return this.backOff();
     }
     this.options.onContact(true);
-    const acks = reply.acks ?? [];
+    const acks = (reply.acks ?? []).map((ack) => ({ ...ack, page_id: ack.page_id ?? this.options.pageId }));
     const settled = this.options.journal.acknowledge(acks);
     if (settled.length) {
       this.tries = 0;
@@ -175,7 +175,9 @@ export class Outbox {
   }
 }
 
-function asSent(entry: KeptEntry): Entry {
+/** An entry of the sending page does not say so, which makes the usual message and its reply a third shorter. */
+function asSent(entry: KeptEntry, sender: string): Entry {
   const { seq, page_id, kind, item, value, client_time_ms, client_monotonic_ms } = entry;
-  return { seq, page_id, kind, item, value, client_time_ms, client_monotonic_ms };
+  const brief = { seq, kind, item, value, client_time_ms, client_monotonic_ms };
+  return page_id === sender ? brief : { ...brief, page_id };
 }

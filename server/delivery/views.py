@@ -158,7 +158,8 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
     @MAY_ANSWER
     def answers() -> Response:
         runtime.saw(me())
-        return jsonify(runtime.desk.record(me(), parse(RecordAnswers)).model_dump())
+        message = parse(RecordAnswers)
+        return jsonify(runtime.desk.record(me(), message).as_reply_to(message))
 
     @api.post("/heartbeat")
     @MAY_READ

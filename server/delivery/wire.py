@@ -19,6 +19,10 @@ PageId = Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{16,32}$")]
 DeviceSecret = Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{64}$")]
 
 
+#: In TypeScript such a field is printed as optional: senders that have nothing to say leave it out.
+LEFT_OUT = {"may_be_left_out": True}
+
+
 class Wire(BaseModel):
     """Base: unknown fields are refused (checklist B9)."""
 
@@ -56,8 +60,8 @@ class Entry(Wire):
     """One journal line as the page made it, before it was sent."""
 
     seq: int = Field(ge=1, le=2**53)
-    #: the page that made it (kept when a later page of the same device sends it)
-    page_id: PageId
+    #: the page that made it, where that is not the page that sends it (a later page of the same device)
+    page_id: PageId | None = Field(None, json_schema_extra=LEFT_OUT)
     kind: Literal["answer", "flag"]
     item: Ref
     #: answer: chosen option refs (empty = cleared); flag: ["1"] or []
@@ -70,6 +74,7 @@ class RecordAnswers(Wire):
     """`record_answers` on the socket, or POST /api/candidate/answers: the same writer, the same acknowledgement.
 
     An acknowledgement means: the entry is committed to the database with full durability. Nothing else is one.
+    When no entry names its page the reply is brief: it leaves out whatever has its usual value.
     """
 
     page_id: PageId
@@ -118,25 +123,32 @@ class Preferences(Wire):
 
 
 class Ack(Wire):
-    """What became of one entry. `counted` = saved; the others say why not, and the entry is kept as evidence."""
+    """What became of one entry. `counted` = saved; the others say why not, and the entry is kept as evidence.
+
+    `page_id` as the entry had it.
+    """
 
     seq: int
-    page_id: str
+    page_id: str | None = Field(None, json_schema_extra=LEFT_OUT)
     standing: Literal["counted", "late", "superseded", "closed", "refused"]
-    code: str | None = None
+    code: str | None = Field(None, json_schema_extra=LEFT_OUT)
 
 
 class AnswersRecorded(Wire):
     """The reply to `record_answers`. `retry` true: nothing was stored, keep everything and send again."""
 
     ok: bool
-    retry: bool = False
-    retry_after_ms: int = 0
+    retry: bool = Field(False, json_schema_extra=LEFT_OUT)
+    retry_after_ms: int = Field(0, json_schema_extra=LEFT_OUT)
     acks: list[Ack] = []
     server_now_ms: int
-    code: str | None = None
-    message_zh: str | None = None
-    message_en: str | None = None
+    code: str | None = Field(None, json_schema_extra=LEFT_OUT)
+    message_zh: str | None = Field(None, json_schema_extra=LEFT_OUT)
+    message_en: str | None = Field(None, json_schema_extra=LEFT_OUT)
+
+    def as_reply_to(self, message: RecordAnswers) -> dict[str, Any]:
+        """In full, or briefly to whoever spoke briefly."""
+        return self.model_dump(exclude_defaults=all(entry.page_id is None for entry in message.entries))
 
 
 class GivenBack(Wire):

@@ -25,6 +25,7 @@ from server.webkit.gate import storage_unavailable
 
 log = logging.getLogger(__name__)
 Visitor = TypeVar("Visitor")
+Reply = BaseModel | dict[str, Any]
 
 #: messages a connection may send a second, and how many it may save up
 RATE_PER_SECOND = 20.0
@@ -62,8 +63,8 @@ class DirectNamespace(Generic[Visitor]):
         self.server.on("disconnect", self._disconnect, namespace=self.name)
         self.server.on("*", self._unknown, namespace=self.name)
 
-    def on(self, message: str, model: type[BaseModel], handler: Callable[[str, Visitor, Any], BaseModel]) -> None:
-        """Answer `message` (payload `model`) with what `handler(sid, visitor, payload)` returns."""
+    def on(self, message: str, model: type[BaseModel], handler: Callable[[str, Visitor, Any], Reply]) -> None:
+        """Answer `message` (payload `model`) with what `handler(sid, visitor, payload)` returns: a class, or its plain form."""
         self.known[message] = model
 
         def handle(sid: str, data: Any = None, *_more: Any) -> dict[str, Any]:
@@ -74,7 +75,8 @@ class DirectNamespace(Generic[Visitor]):
                 self._spend(sid)
                 if not isinstance(data, dict):
                     raise InvalidInput("JSON_EXPECTED", "请提交 JSON 对象。", "Send a JSON object.")
-                return handler(sid, visitor, model.model_validate(data)).model_dump(exclude_none=False)
+                reply = handler(sid, visitor, model.model_validate(data))
+                return reply if isinstance(reply, dict) else reply.model_dump()
             except ValidationError as error:
                 return {"ok": False, **invalid_fields(error).as_dict()}
             except (Unavailable, TooManyRequests) as error:

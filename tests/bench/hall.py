@@ -90,7 +90,9 @@ def furnish(data: Path, candidates: int, database_url: str = "") -> Hall:
         )  # fmt: skip
         tickets = [(ticket.id, ticket.number, ticket.form_label) for ticket in furnished.tickets]
     copies = Counter(label for _, _, label in tickets)
-    sealed = seal_package(uow, vault, platform.paper_store, paper.paper_id, "一袋", copies, is_backup=False, actor=SYSTEM)
+    sealed = seal_package(
+        uow, vault, platform.paper_store, paper.paper_id, "一袋", copies, is_backup=False, actor=SYSTEM
+    )
     with uow() as work:
         unlock_package(work, vault, sealed.package_id, *sealed.opening_secrets, SYSTEM)
     seats: list[Seated] = []
@@ -115,8 +117,14 @@ def furnish(data: Path, candidates: int, database_url: str = "") -> Hall:
             layout = script_layout(session, script.id)
             seats.append(
                 Seated(
-                    attempt.id, ticket.room_id, ticket.number, PIN, f"{cookie}={token}", secrets.token_hex(16),
-                    f"/papers/{script.file_name}", f"script:{script.id}:paper",
+                    attempt.id,
+                    ticket.room_id,
+                    ticket.number,
+                    PIN,
+                    f"{cookie}={token}",
+                    secrets.token_hex(16),
+                    f"/papers/{script.file_name}",
+                    f"script:{script.id}:paper",
                     [(ref, sorted(item.options)[0]) for ref, item in layout.items.items()],
                 )  # fmt: skip
             )

@@ -30,7 +30,9 @@ def cpu_seconds(pid: int, *, with_ended_children: bool = False) -> float:
 
 def children_of(pid: int) -> list[int]:
     """Direct children that live."""
-    return [int(each) for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
+    return [
+        int(each) for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()
+    ]
 
 
 def cpu_seconds_of_cluster(postmaster: int) -> float:

@@ -51,7 +51,6 @@ class Line:
         now = time.time()
         entry = {
             "seq": self.seq,
-            "page_id": self.seat["page_id"],
             "kind": "answer",
             "item": item,
             "value": [option],
@@ -323,7 +322,9 @@ class Generator:
             "bytes_each": moved / max(1, acked),
         }  # fmt: skip
 
-    async def pace(self, people: int, period: float, seconds: float, by: str = "socket", first: int = 0) -> dict[str, Any]:
+    async def pace(
+        self, people: int, period: float, seconds: float, by: str = "socket", first: int = 0
+    ) -> dict[str, Any]:
         """Open loop: everybody answers once a period, evenly spread; waits are counted from the moment it was due."""
         waits: list[float] = []
         bad: list[str] = []
@@ -356,7 +357,12 @@ class Generator:
         await asyncio.gather(
             *(one(first + place, period * place / people) for place in range(people)), return_exceptions=False
         )
-        return {"acked": len(waits) - len(bad), "bad": len(bad), "ms": percentiles(waits), "s": time.monotonic() - began}
+        return {
+            "acked": len(waits) - len(bad),
+            "bad": len(bad),
+            "ms": percentiles(waits),
+            "s": time.monotonic() - began,
+        }
 
     async def saturate_http(self, people: int, seconds: float) -> dict[str, Any]:
         """As `saturate`, by POST."""

@@ -68,7 +68,7 @@ class AnswerDesk:
                 continue
             # A log-in writes under its own epoch or an earlier one: naming a later one does not give the pen back.
             epoch = min(message.epoch, candidate.epoch)
-            lines.append(self._line(candidate, epoch, entry, received_at, facts.grace))
+            lines.append(self._line(candidate, epoch, entry, received_at, facts.grace, message.page_id))
         outcomes = iter(self._writer.record(lines) if lines else ())
         acks = []
         for index, entry in enumerate(message.entries):
@@ -80,11 +80,17 @@ class AnswerDesk:
         return AnswersRecorded(ok=True, acks=acks, server_now_ms=to_ms(self._clock.now()))
 
     def _line(
-        self, candidate: SignedInCandidate, epoch: int, entry: Entry, received_at: datetime, grace: timedelta
+        self,
+        candidate: SignedInCandidate,
+        epoch: int,
+        entry: Entry,
+        received_at: datetime,
+        grace: timedelta,
+        sent_by: str,
     ) -> Line:
         return Line(
             attempt_id=candidate.attempt_id,
-            page_id=entry.page_id,
+            page_id=entry.page_id or sent_by,
             client_seq=entry.seq,
             epoch=epoch,
             kind=entry.kind,
