@@ -25,6 +25,7 @@ import server.accounts.views
 import server.delivery.office_views
 import server.delivery.views
 import server.delivery.wire
+import server.safekeeping.views
 import server.scheduling.views
 import server.schema
 import server.takeover.views
@@ -41,7 +42,9 @@ from server.core.errors import Unavailable
 from server.core.ids import new_id
 from server.delivery.runtime import DeliveryRuntime
 from server.delivery.socket import CandidateChannel
-from server.migrations import upgrade
+from server.migrations import newest_revision, present_revision, upgrade
+from server.safekeeping.freeze import build_of, check_start
+from server.safekeeping.keeper import Keeper
 from server.scheduling.domain.rule_profile import load_profile
 from server.settings import Settings
 from server.storage.database import Database
@@ -63,11 +66,19 @@ SIGN_HEAD_EVERY_S = 60.0
 FAREWELL_S = 1.0
 
 
-def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
+def build_platform(
+    settings: Settings, clock: Clock | None = None, *, serving: bool = False, migrate: bool = True
+) -> Platform:
     """The plumbing of one process.
 
+    Args:
+        serving: a node that will take answers: the database is examined when nobody closed it, and the build has to be
+            the one that open sittings are served with.
+        migrate: False leaves the schema as it is.
+
     Raises:
-        Unavailable: `STORAGE_NOT_DURABLE`, `SOCKETS_NOT_PATCHED`.
+        Unavailable: `STORAGE_NOT_DURABLE`, `STORAGE_DAMAGED`, `SOCKETS_NOT_PATCHED`.
+        Conflict: `FROZEN`: a sitting is open, and this program would change the system under it.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     clock = clock or SteadyClock()
@@ -76,8 +87,15 @@ def build_platform(settings: Settings, clock: Clock | None = None) -> Platform:
         raise Unavailable(
             "SOCKETS_NOT_PATCHED", "启动顺序错误：请用 mingyuan 命令启动。", "Start it with the command mingyuan."
         )
-    upgrade(database)
+    left_behind = serving and database.stopped_without_farewell()
     database.check_durability()
+    if left_behind:
+        log.warning("the last process did not close the database; examining it")
+        database.examine()
+    if migrate:
+        present, newest = present_revision(database), newest_revision()
+        check_start(database, settings, clock, revision=present, head=newest, serving=serving)
+        upgrade(database)
     vault = Vault.load_or_create(settings.master_key_file or settings.data / "keys" / "master.key")
     node_id, stopping = new_id(), threading.Event()
     bus: EventBus = InProcessBus()
@@ -102,6 +120,7 @@ class ExamServer:
         self.delivery = DeliveryRuntime(platform, throttle, self.duty)
         self.scoring = ScoringWorker(platform, self.duty.holds, self.duty.fenced)
         self.rooms = RoomKeeper(platform, self.duty.holds, self.duty.fenced)
+        self.keeper = Keeper(platform, build_of(platform.settings, newest_revision()), self.duty.holds)
         expects_standby = platform.settings.standby != "none"
         self.standby = StandbyWatch(
             platform.uow, platform.settings.data, expects_standby=expects_standby, stopping=platform.stopping
@@ -121,6 +140,7 @@ class ExamServer:
         proctor.views.register(self.flask, platform)
         scoring.views.register(self.flask, platform)
         server.takeover.views.register(self.flask, platform)
+        server.safekeeping.views.register(self.flask, platform, self.keeper.disks)
         self._register_health()
 
         self.socketio = SocketIO(
@@ -154,6 +174,7 @@ class ExamServer:
         self.rooms.start(self.background)
         self.standby.start(self.background)
         self.duty.start(self.background)
+        self.keeper.start(self.background)
         self.background.every(SIGN_HEAD_EVERY_S, "audit-head", self._sign_head)
 
     def serve(self, host: str, port: int) -> None:
@@ -209,7 +230,7 @@ class ExamServer:
         @public("says whether this node should be sent work, and what is wrong with it; no data")
         def healthz() -> tuple[Response, int]:
             reply, status = self.health.report(round(self.platform.clock.now().timestamp() * 1000))
-            return jsonify(reply), status
+            return jsonify({**reply, "disk": self.keeper.disks.worst.value}), status
 
     def _is_deaf(self) -> bool:
         bus = self.platform.bus

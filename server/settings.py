@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     )
     certification_url: str = Field("", description="Where released results are delivered (HTTP POST, signed JSON).")
     certification_folder: Path | None = Field(None, description="Watched folder that receives results as files.")
+    certificate_file: Path | None = Field(
+        None, description="The certificate browsers see (PEM); the readiness page watches its life and names."
+    )
     secure_cookies: bool = Field(
         False, description="Set when browsers reach us by https: __Host- cookies, Secure, HSTS."
     )

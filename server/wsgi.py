@@ -7,6 +7,6 @@ monkey.patch_all()
 from server.app import ExamServer, build_platform  # noqa: E402 - after the patch
 from server.settings import load_settings  # noqa: E402
 
-exam_server = ExamServer(build_platform(load_settings()))
+exam_server = ExamServer(build_platform(load_settings(), serving=True))
 exam_server.start()
 application = exam_server.flask

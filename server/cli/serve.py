@@ -15,6 +15,7 @@ from server.cli.context import DataOption
 from server.core.errors import MingyuanError
 from server.settings import load_settings
 from server.webkit.platform import Platform
+from server.webkit.steady_memory import settle_memory
 
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - what an operator may have configured, to be shown as an address one can open
 
@@ -40,6 +41,7 @@ def serve(
         raise typer.Exit(1) from None
     host, port = host or settings.host, port if port is not None else settings.port
     tell_first_start(node.platform, host, port)
+    settle_memory()
     try:
         node.serve(host, port)
     except MingyuanError as refusal:
