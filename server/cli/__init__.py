@@ -12,13 +12,18 @@ from typer.core import TyperGroup
 GROUPS: dict[str, tuple[str, str]] = {
     "accounts": ("server.cli.accounts", "工作人员账号 Staff accounts"),
     "audit": ("server.cli.audit", "审计日志 The audit log"),
+    "backup": ("server.cli.backup", "备份 A verified copy of everything"),
     "bank": ("server.cli.bank", "题库 The item bank"),
     "demo": ("server.cli.demo", "在本机演示完整的一天 A whole exam day on this machine"),
+    "doctor": ("server.cli.doctor", "考前体检 Is this machine ready for an exam?"),
+    "freeze": ("server.cli.freeze", "冻结与解除 The freeze while a sitting is open"),
     "paper": ("server.cli.paper", "试卷 Papers and sealed packages"),
     "promote": ("server.cli.promote", "把备库提升为主库 Make the standby the primary"),
+    "restore": ("server.cli.restore", "恢复与恢复演练 Bring a backup back, or try it"),
     "results": ("server.cli.results", "成绩 Results and their delivery"),
     "score": ("server.cli.score", "评分 Scoring"),
     "serve": ("server.cli.serve", "启动考试服务 Start the exam server"),
+    "settings": ("server.cli.settings", "生效的设置 The settings in force"),
     "sitting": ("server.cli.sitting", "场次 Sittings, rosters, seats, tickets"),
     "standby": ("server.cli.standby", "同步备机 The synchronous standby"),
 }

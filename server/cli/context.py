@@ -32,7 +32,7 @@ PasswordOption = Annotated[
 ]
 
 
-def open_platform(data: Path | None = None) -> Platform:
+def open_platform(data: Path | None = None, *, migrate: bool = True) -> Platform:
     """This machine's platform: settings of the data folder, its database with every table, its keys.
 
     Raises:
@@ -41,22 +41,34 @@ def open_platform(data: Path | None = None) -> Platform:
     """
     from server.app import build_platform
 
-    return build_platform(load_settings(data))
+    return build_platform(load_settings(data), migrate=migrate)
 
 
 @contextmanager
-def platform_at(data: Path | None) -> Iterator[Platform]:
-    """The platform for one command; refusals are printed in both languages and end the command with status 1."""
+def platform_at(data: Path | None, *, migrate: bool = True) -> Iterator[Platform]:
+    """The platform for one command; refusals are printed in both languages and end the command with status 1.
+
+    Args:
+        migrate: False for what only looks, and for lifting the freeze: the schema stays as it is.
+    """
     platform: Platform | None = None
+    with refusals_told():
+        try:
+            platform = open_platform(data, migrate=migrate)
+            yield platform
+        finally:
+            if platform is not None:
+                platform.database.dispose()
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """A refusal is printed in both languages and ends the command with status 1."""
     try:
-        platform = open_platform(data)
-        yield platform
+        yield
     except MingyuanError as refusal:
         print(json.dumps(refusal.as_dict(), ensure_ascii=False), file=sys.stderr)
         raise typer.Exit(REFUSED) from None
-    finally:
-        if platform is not None:
-            platform.database.dispose()
 
 
 @contextmanager
