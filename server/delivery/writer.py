@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 MAX_WAITING_LINES = 10_000
 #: shorter than ping_timeout: the reader of a waiting client cannot answer pings meanwhile
 WAIT_S = 8.0
+WATCH_EVERY_S = 0.25
 RECONNECT_S = 0.25
 #: waits between tries grow up to this
 LONGEST_PAUSE_S = 1.0
@@ -57,6 +58,8 @@ class _Batch:
     waiters: list[_Waiter] = field(default_factory=list)
     size: int = 0
     done: threading.Event = field(default_factory=threading.Event)
+    #: when somebody began to wait for it
+    since: float = 0.0
     error: Exception | None = None
 
 
@@ -83,6 +86,7 @@ class AnswerWriter:
         self._on_commit = on_commit
         self._on_failure = on_failure
         self._gathering = _Batch()
+        self._committing = self._gathering
         self._kick = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="answer-writer", daemon=True)
@@ -90,6 +94,7 @@ class AnswerWriter:
     def start(self) -> None:
         """Begin committing."""
         self._thread.start()
+        threading.Thread(target=self._watch, name="answer-writer-watch", daemon=True).start()
 
     def stop(self) -> None:
         """Commit what has gathered, acknowledge it, refuse what comes later with `retry`."""
@@ -121,15 +126,12 @@ class AnswerWriter:
                 "The server is busy; it is sent again by itself.",
             )
         waiter = _Waiter(lines)
+        if not batch.waiters:
+            batch.since = time.monotonic()
         batch.waiters.append(waiter)
         batch.size += len(lines)
         self._kick.set()
-        if not batch.done.wait(WAIT_S):
-            raise Unavailable(
-                "STORAGE_SLOW",
-                "服务器保存较慢，答案已保存在本机，将自动重发。",
-                "Storing takes long; it is sent again by itself.",
-            )
+        batch.done.wait()  # however the batch ends; `_watch` ends the waiting for one that does not
         if batch.error is not None:
             raise batch.error
         return waiter.outcomes
@@ -139,12 +141,24 @@ class AnswerWriter:
             self._kick.wait()
             self._kick.clear()
             batch, self._gathering = self._gathering, _Batch()
+            self._committing = batch
             if batch.waiters:
                 self._settle(batch)
             elif self._stopping:
                 return
             if self._stopping:
                 self._kick.set()
+
+    def _watch(self) -> None:
+        """Nobody waits longer than `WAIT_S`: one look at two batches costs less than an alarm clock for every waiter."""
+        while self._thread.is_alive():
+            for batch in (self._committing, self._gathering):
+                if batch.waiters and not batch.done.is_set() and time.monotonic() - batch.since > WAIT_S:
+                    if batch is self._gathering:
+                        self._gathering = _Batch()  # nobody waits for it any more, and everybody sends it again
+                    batch.error = _storage_slow()
+                    batch.done.set()
+            time.sleep(WATCH_EVERY_S)
 
     def _settle(self, batch: _Batch) -> None:
         lines = [line for waiter in batch.waiters for line in waiter.lines]
@@ -237,6 +251,14 @@ def _is_disk_full(error: Any) -> bool:
 
 def _name_of(error: BaseException) -> str:
     return type(getattr(error, "orig", None) or error).__name__
+
+
+def _storage_slow() -> Unavailable:
+    return Unavailable(
+        "STORAGE_SLOW",
+        "服务器保存较慢，答案已保存在本机，将自动重发。",
+        "Storing takes long; it is sent again by itself.",
+    )
 
 
 def _storage_unavailable() -> Unavailable:

@@ -372,3 +372,43 @@ def test_the_room_s_own_interruption_excuses_its_candidates_and_a_reversed_one_n
     outcomes = writer.record([line(attempt_ids[0], 1, at=at), line(attempt_ids[1], 1, at=at)])
 
     assert [o.standing for o in outcomes] == ["counted", "late"]
+
+
+def test_nobody_waits_for_a_commit_that_never_ends(
+    database: Database, attempt_ids: list[str], told: Committed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the batch that hangs and those who gather behind it are told to send again; what gathered is given up."""
+    monkeypatch.setattr(writer_module, "WAIT_S", 0.3)
+    monkeypatch.setattr(writer_module, "WATCH_EVERY_S", 0.05)
+    hangs, goes_on = threading.Event(), threading.Event()
+    writer = AnswerWriter(database, told.on_commit, told.on_failure)
+    commit = writer._store.commit
+
+    def hang(lines: Sequence[Line]) -> BatchResult:
+        hangs.set()
+        goes_on.wait(10)
+        return commit(lines)
+
+    monkeypatch.setattr(writer._store, "commit", hang)
+    writer.start()
+    codes = []
+
+    def send(number: int) -> None:
+        try:
+            writer.record([line(attempt_ids[0], number)])
+        except Unavailable as refusal:
+            codes.append(refusal.code)
+
+    first = threading.Thread(target=send, args=(1,))
+    first.start()
+    assert hangs.wait(5)
+    second = threading.Thread(target=send, args=(2,))
+    second.start()
+    first.join(5)
+    second.join(5)
+    goes_on.set()
+    outcomes = [writer.record([line(attempt_ids[0], number)])[0] for number in (1, 2)]
+    writer.stop()
+
+    assert codes == ["STORAGE_SLOW", "STORAGE_SLOW"]
+    assert [outcome.repeat for outcome in outcomes] == [True, False]
