@@ -52,7 +52,7 @@ def analyse_options(
     ]
 
 
-def _options(matrix: ResponseMatrix, totals: Floats, ends: Ints | None, column: int) -> tuple[OptionStatistics, ...]:
+def _options(matrix: ResponseMatrix, totals: Floats, ends: States | None, column: int) -> tuple[OptionStatistics, ...]:
     assert matrix.chosen is not None
     key = matrix.keys[column]
     if key is None:

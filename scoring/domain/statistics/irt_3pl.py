@@ -171,4 +171,4 @@ def _covariances(cells: CellData, weights: Floats, a: Floats, d: Floats, c: Floa
             information[:, row, column] = information[:, column, row] = (scores[row] * scores[column]).sum(axis=0)
     diagonal = np.arange(3)
     information[:, diagonal, diagonal] += _prior_terms(a, d, c)[1] + 1e-9
-    return np.linalg.inv(information)
+    return np.asarray(np.linalg.inv(information), dtype=np.float64)
