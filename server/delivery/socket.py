@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+import gevent
 import socketio
 
 from server.core.errors import InvalidInput, NotSignedIn
@@ -41,7 +42,8 @@ TELLING = frozenset(
         "time",
         "verified",
         "hand",
-        "imported", "moved_room",
+        "imported",
+        "moved_room",
     }
 )
 
@@ -62,6 +64,8 @@ class CandidateChannel:
         self._runtime = runtime
         self._cookie = cookie_name(secure=platform.settings.secure_cookies)
         self._sids: defaultdict[str, dict[str, ConnectedPage]] = defaultdict(dict)
+        self._clocks_due: set[str] = set()
+        self._is_telling_clocks = False
         self._channel: DirectNamespace[ConnectedPage] = DirectNamespace(
             server, NAMESPACE, platform.clock, self._authenticate, self._farewell
         )
@@ -117,7 +121,7 @@ class CandidateChannel:
     def _react(self, event: Event) -> None:
         match event:
             case ClockChanged():
-                self._tell_clocks(event)
+                self._note_clocks(event)
             case MessageSent():
                 self._tell_message(event)
             case AttemptChanged() if event.what in TELLING:
@@ -143,18 +147,30 @@ class CandidateChannel:
         for sid in sids:
             self._channel.emit("state_changed", StateChanged(what=what), sid, local=True)
 
-    def _tell_clocks(self, event: ClockChanged) -> None:
-        sids = self._sids_of(event.attempt_id) if event.attempt_id else self._sids_in(event)
-        if not sids:
-            return
-        pages = self._channel.visitors
+    def _note_clocks(self, event: ClockChanged) -> None:
+        """Only note whose clock moved: who publishes (a node's beat, say) must not wait until hundreds were told."""
+        self._clocks_due.update(self._sids_of(event.attempt_id) if event.attempt_id else self._sids_in(event))
+        if self._clocks_due and not self._is_telling_clocks:
+            self._is_telling_clocks = True
+            gevent.spawn(self._tell_clocks)
+
+    def _tell_clocks(self) -> None:
+        try:
+            while self._clocks_due:
+                sid = self._clocks_due.pop()
+                page = self._channel.visitors.get(sid)
+                if page is not None:
+                    self._tell_clock(sid, page)
+                gevent.sleep(0)  # answers go first
+        finally:
+            self._is_telling_clocks = False
+
+    def _tell_clock(self, sid: str, page: ConnectedPage) -> None:
         with self._platform.uow.read() as session:
-            for sid in sids:
-                page = pages.get(sid)
-                attempt = session.get(Attempt, page.candidate.attempt_id) if page else None
-                if attempt is not None:
-                    clock = clock_view(session, attempt, self._platform.clock.now())
-                    self._channel.emit("clock_set", ClockSet(clock=clock), sid, local=True)
+            attempt = session.get(Attempt, page.candidate.attempt_id)
+            if attempt is not None:
+                clock = clock_view(session, attempt, self._platform.clock.now())
+                self._channel.emit("clock_set", ClockSet(clock=clock), sid, local=True)
 
     def _tell_message(self, event: MessageSent) -> None:
         sids = self._sids_of(event.attempt_id) if event.attempt_id else self._sids_in(event)
