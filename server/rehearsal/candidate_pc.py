@@ -29,6 +29,10 @@ HEARTBEAT_S = 5.0
 #: the first and the longest wait before the next try while the server is away
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 0.8
+#: a page that is told to move goes after so long (`reconnectDelay(0)`)
+MOVES_WITHIN_S = (0.1, 0.3)
+#: nobody was asked: ask again, elsewhere when there is an elsewhere
+AWAY = frozenset({502, 503, 504})
 BATCH = 100
 #: refusals at the door that pass by themselves
 NOT_YET = frozenset(
@@ -78,6 +82,7 @@ class CandidatePc:
         self._unsent: dict[int, dict[str, Any]] = {}
         self._clicked_at: dict[int, float] = {}
         self._channel: WireClient | None = None
+        self._is_told_to_move = False
         self._lost_at: float | None = None
         self._try_again_at = 0.0
         self._waited_s = FIRST_WAIT_S
@@ -198,6 +203,11 @@ class CandidatePc:
     # ── the channel ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _keep_channel(self) -> WireClient | None:
+        if self._is_told_to_move and self._channel is not None:
+            self._is_told_to_move = False
+            self._channel.close()
+            self._move_on()
+            self._try_again_at = time.monotonic() + self._random.uniform(*MOVES_WITHIN_S)
         if self._channel is not None:
             if self._channel.is_open:
                 return self._channel
@@ -259,6 +269,8 @@ class CandidatePc:
             self._learn_clock(payload["clock"])
         elif name == "state_changed" and payload["what"] in ("submit", "timeout", "collect"):
             self.seen.step = "ended"
+        elif name == "moving":
+            self._is_told_to_move = True
 
     def _move_on(self) -> None:
         if self.nodes.move_on():
@@ -272,6 +284,9 @@ class CandidatePc:
         except plain_http.ERRORS:
             self._move_on()
             return None
+        if status in AWAY:  # as the page: a node that is leaving, or whose database is away, did nothing
+            self._move_on()
+            return None
         if status >= 400:
             self.seen.refusals.append(str(reply.get("code")))
         return reply
@@ -282,6 +297,8 @@ class CandidatePc:
         except plain_http.ERRORS:
             self._move_on()
             return None
+        if status in AWAY:
+            self._move_on()
         return reply if status == 200 else None
 
     def _get_bytes(self, address: str) -> bytes | None:
