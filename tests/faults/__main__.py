@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -41,6 +42,7 @@ def main(
     keep: Annotated[bool, typer.Option(help="写入 faults.json 与页面 Write faults.json and the page.")] = True,
 ) -> None:
     """故障矩阵 Make each fault, check what was promised, show that the check can fail."""
+    signal.signal(signal.SIGTERM, _leave_nothing_behind)
     faults = load_matrix()
     if list_only:
         console.print(_listed(faults))
@@ -53,6 +55,11 @@ def main(
         json_file.write_text(json.dumps([asdict(one) for one in done], ensure_ascii=False, indent=1), encoding="utf-8")
     if any(one.result == FAIL for one in done):
         raise typer.Exit(1)
+
+
+def _leave_nothing_behind(*_: object) -> None:
+    """A run that is told to stop takes its mounts, namespaces and servers away first."""
+    raise SystemExit(143)
 
 
 def _chosen(faults: dict[str, Fault], only: str, short: bool) -> dict[str, Fault]:

@@ -81,9 +81,12 @@ class EndlessCandidate(SimulatedCandidate):
     def __init__(self, *arguments: Any, papers: dict[str, list[str]], **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._papers = papers
+        #: when the paper lay open (`time.monotonic()`)
+        self.began_at: float | None = None
 
     def _answer(self, paper: dict[str, Any]) -> None:
         self._papers.setdefault(self._attempt_id, []).append(paper_digest(paper))
+        self.began_at = time.monotonic()
         super()._answer(paper)
 
     def _order(self, items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -104,6 +107,10 @@ def paper_digest(paper: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(paper, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
+#: (ticket, what its candidate does) → what its thread runs
+Around = Callable[[Any, Callable[[], None]], Callable[[], None]]
+
+
 @dataclass
 class Scene(LiveServer):
     """A `LiveServer` with what a fault run needs on top."""
@@ -115,15 +122,19 @@ class Scene(LiveServer):
     #: attempt → digest of the paper at every admission
     papers: dict[str, list[str]] = field(default_factory=dict)
 
-    def begin(self, count: int | None = None, *, addresses: Sequence[str] = ()) -> None:
+    def begin(
+        self, count: int | None = None, *, addresses: Sequence[str] = (), around: Around = lambda ticket, run: run
+    ) -> None:
         """Everybody comes, the gates are passed, everybody has answered something."""
         people = count if count is not None else len(self.tickets)
-        self.seat_endless(people, addresses=addresses)
+        self.seat_endless(people, addresses=addresses, around=around)
         self.pass_gates()
         self.wait_for_acks(people, seconds=90)
 
-    def seat_endless(self, count: int, *, addresses: Sequence[str] = ()) -> list[EndlessCandidate]:
-        """The next `count` candidates, answering until they are sent home."""
+    def seat_endless(
+        self, count: int, *, addresses: Sequence[str] = (), around: Around = lambda ticket, run: run
+    ) -> list[EndlessCandidate]:
+        """The next `count` candidates, answering until they are sent home; `around` says where each one's thread lives."""
         seated = []
         for _ in range(count):
             ticket = self.next_ticket()
@@ -136,7 +147,7 @@ class Scene(LiveServer):
             )  # fmt: skip
             seated.append(one)
             self.candidates.append(one)
-            self._spawn(one.run)
+            self._spawn(around(ticket, one.run))
         return seated
 
     def settle(self, seconds: float = 60) -> None:
@@ -175,9 +186,6 @@ class Scene(LiveServer):
         for node in self.nodes:
             node.kill()
         self.platform.database.dispose()
-
-
-Prepare = Callable[[Callable[[], DemoDay]], Any]
 
 
 @contextmanager

@@ -300,6 +300,26 @@ def io_error_unseen(order: Order) -> None:
     writer.AnswerWriter._store_lines = store  # type: ignore[method-assign]
 
 
+@sabotage
+def injected_clock(order: Order) -> None:
+    """The machine's clocks, the wall and the running one, are ahead by the seconds that the file ARGUMENT holds."""
+    from server.core import clock
+
+    file = Path(order.argument)
+    wall, running_s = clock.Machine.wall, clock.Machine.running_s
+
+    def ahead_s() -> float:
+        return float(file.read_text())
+
+    def wall_ahead(self: Any) -> Any:
+        from datetime import timedelta
+
+        return wall(self) + timedelta(seconds=ahead_s())
+
+    clock.Machine.wall = wall_ahead  # type: ignore[method-assign]
+    clock.Machine.running_s = lambda self: running_s(self) + ahead_s()  # type: ignore[method-assign]
+
+
 # ── time, nodes, duties ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
