@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from proctor.domain.alarms import SeatSign, group_losses
+from proctor.domain.journal_words import journal_words
 from proctor.domain.presence import EXPECTED_ONLINE, judge_presence
 from proctor.domain.states import IncidentKind, IncidentState
 from proctor.domain.timeline import RoomDay, make_timeline
@@ -207,7 +208,7 @@ def make_alarms(facts: RoomFacts, statuses: Mapping[str, SeatStatus]) -> list[Al
             )
     alarms += _incident_alarms(facts, numbers, seat_of)
     alarms += _time_alarms(facts, seat_of)
-    alarms += _import_alarms(facts)
+    alarms += _import_alarms(facts, numbers, seat_of)
     urgency = {"red": 0, "violet": 1, "amber": 2}
     return sorted(alarms, key=lambda alarm: (urgency[alarm.severity], alarm.since_ms, alarm.id))
 
@@ -317,20 +318,22 @@ def _time_alarms(facts: RoomFacts, seat_of: Mapping[str, str]) -> list[Alarm]:
     return alarms
 
 
-def _import_alarms(facts: RoomFacts) -> list[Alarm]:
-    act = waiting_act(facts.acts, "import_journal", facts.now)
-    if act is None:
+def _import_alarms(facts: RoomFacts, numbers: Mapping[str, int], seat_of: Mapping[str, str]) -> list[Alarm]:
+    shown, act = facts.waiting_import, waiting_act(facts.acts, "import_journal", facts.now)
+    if shown is None or act is None:
         return []
+    seat_id = seat_of.get(shown.attempt_id, "")
+    zh, en = journal_words(shown.counts)
     return [
         Alarm(
             id=f"journal_import:{act.id}",
             kind="journal_import",
             severity="amber",
             since_ms=to_ms(act.first_at),
-            seat_ids=[],
-            words_zh="原机作答导入：一人已确认，等待另一岗位确认",
-            words_en="Import of a PC's answers: one has confirmed, the other role is awaited",
-            subject_id=act.reason,
+            seat_ids=[seat_id] if seat_id else [],
+            words_zh=f"{numbers.get(seat_id, 0)} 号导入原机作答，等待另一岗位确认：{zh}",
+            words_en=f"Seat {numbers.get(seat_id, 0)}: import of the old PC's answers awaits the other role: {en}",
+            subject_id=shown.id,
         )
     ]
 

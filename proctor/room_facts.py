@@ -17,7 +17,7 @@ from server.accounts.models import Account
 from server.delivery.domain.states import AttemptState
 from server.delivery.domain.time_ledger import TimeRow, read_ledger
 from server.delivery.domain.time_rules import ExamClock, read_exam_clock
-from server.delivery.models import Attempt, JournalEntry, TimeEntry
+from server.delivery.models import Attempt, JournalEntry, JournalImport, TimeEntry
 from server.delivery.queries import row_of
 from server.scheduling.domain.rule_profile import RuleProfile
 from server.scheduling.models import AdmissionTicket, Candidate, ProctorAssignment, Room, Seat, Sitting, SittingRoom
@@ -78,6 +78,8 @@ class RoomFacts:
     #: attempt → newest answer of a page that had lost its turn
     superseded: dict[str, datetime]
     names: dict[str, str]
+    #: the journal file that waits for its second person
+    waiting_import: JournalImport | None = None
 
     @property
     def attempts(self) -> list[Attempt]:
@@ -167,6 +169,9 @@ def read_room(session: Session, sitting_id: str, room_id: str, now: datetime) ->
         names={},
     )
     facts.names = _names(session, facts)
+    importing = waiting_act(acts, "import_journal", now)
+    if importing is not None:
+        facts.waiting_import = session.get(JournalImport, importing.reason)
     return facts
 
 

@@ -218,5 +218,22 @@ export class Journal {
   }
 }
 
+/** Everything this PC keeps: entries by attempt, and notes. For the export; opens the database for itself and closes it. */
+export async function readEverything(): Promise<{ entries: Map<string, KeptEntry[]>; notes: Map<string, unknown> }> {
+  const database = await inTime(openDatabase(() => undefined), "open");
+  try {
+    const entries = new Map<string, KeptEntry[]>();
+    for (const entry of await inTime(database.getAll("entries"), "read")) {
+      const own = entries.get(entry.attempt);
+      if (own) own.push(entry);
+      else entries.set(entry.attempt, [entry]);
+    }
+    const [names, values] = await Promise.all([database.getAllKeys("notes"), database.getAll("notes")]);
+    return { entries, notes: new Map(names.map((name, place) => [name, values[place]])) };
+  } finally {
+    database.close();
+  }
+}
+
 /** For tests: as if the browser profile were new. */
 export const forgetEverything = (): Promise<void> => deleteDB(DATABASE_NAME);

@@ -13,7 +13,7 @@ import { currentItem, page } from "./state";
 import * as writing from "./writing";
 
 export interface Handlers {
-  stateChanged: () => void;
+  stateChanged: (what: string) => void;
   clockSet: (clock: ClockView) => void;
   messageArrived: (message: MessageView) => void;
   /** another page of this candidate writes now */
@@ -49,7 +49,7 @@ export function open(handlers: Handlers): void {
     },
     onRefused: handlers.refused,
   })
-    .on("state_changed", handlers.stateChanged)
+    .on("state_changed", ({ what }) => handlers.stateChanged(what))
     .on("clock_set", ({ clock }) => handlers.clockSet(clock))
     .on("message_arrived", handlers.messageArrived)
     .on("replaced", handlers.replaced)

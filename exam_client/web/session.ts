@@ -1,7 +1,7 @@
 /** The candidate's way from signing in to the receipt: asks the server for each step and puts its answer into the state. */
 
 import { Refused, Unreachable } from "@web/http";
-import { language } from "@web/i18n";
+import { language, pick } from "@web/i18n";
 import type {
   AnswersRecorded, Begun, CandidateState, ClockView, MessageView, Preferences, RaiseHand, RecordAnswers, Refusal,
 } from "@web/wire_types";
@@ -12,6 +12,7 @@ import * as line from "./line";
 import { get, meet, post } from "./nodes";
 import { fromBase64, openPaper, PaperShelf, PaperUnreadable } from "./paper";
 import { answered, clock, page, untilStart } from "./state";
+import { TimeNews } from "./time_news";
 import { Tabs } from "./tabs";
 import { t } from "./words";
 import * as writing from "./writing";
@@ -59,8 +60,14 @@ function take(state: CandidateState, askedAt: number): void {
   else if (page.place !== "stood_down") line.open(handlers);
 }
 
+const timeNews = new TimeNews();
+
 function setClock(view: ClockView, askedAt?: number): void {
   clock.set(view, askedAt);
+  for (const one of timeNews.since(view.given_back)) {
+    page.timeNews = [...page.timeNews.filter((known) => known.from_ms === null || known.from_ms !== one.from_ms), one];
+    page.announcement = pick(one.words_zh, one.words_en);
+  }
   if (page.server) page.server.clock = view;
   if (clock.remaining() > 0) page.timeUp = false;
 }
@@ -221,6 +228,7 @@ async function atTheEnd(state: CandidateState): Promise<void> {
       return;
     }
     await writing.wipe();
+    page.paper = null;
     line.close();
   } finally {
     ending = false;
@@ -280,7 +288,7 @@ function arrived(message: MessageView): void {
 }
 
 const handlers: line.Handlers = {
-  stateChanged: () => void refresh(),
+  stateChanged: (what) => void (what === "imported" ? readAnew() : refresh()),
   clockSet: setClock,
   messageArrived: arrived,
   replaced: () => void refresh().then(() => (page.server?.step === "moved" ? undefined : standDown())),
@@ -295,6 +303,14 @@ const handlers: line.Handlers = {
     else if (reply.step !== page.server.step) void refresh();
   },
 };
+
+/** Two people agreed that answers of the PC before join these: read what stands now. */
+async function readAnew(): Promise<void> {
+  if (!page.paper || page.server?.step !== "answering") return refresh();
+  page.paper = null;
+  await begin();
+  page.announcement = t("importedNews");
+}
 
 /** The candidate chose this window after another had taken over: begin again here. */
 export async function continueHere(): Promise<void> {

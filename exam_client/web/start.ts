@@ -25,6 +25,7 @@ export function start(): void {
   listenToKeys();
   watchTheTime();
   announceSaving();
+  watch(() => page.online, (online) => (page.awaySince = online ? null : performance.now()));
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && page.server) void refresh();
   });
@@ -39,10 +40,11 @@ function watchTheTime(): void {
   let nextTry = 0;
   setInterval(() => {
     page.tick += 1;
+    if (page.place === "stood_down") return;
     const step = page.server?.step;
     // Asked again every one to two seconds: the proctors may open the paper a little late.
     const startable = step === "answering" || (step === "waiting" && untilStart.value <= 0);
-    if (startable && !page.paper && page.place !== "stood_down" && performance.now() >= nextTry) {
+    if (startable && !page.paper && performance.now() >= nextTry) {
       nextTry = performance.now() + 1000 + Math.random() * 1000;
       void begin();
     }

@@ -3,7 +3,7 @@
 import { computed, reactive } from "vue";
 
 import { ClockFace } from "@web/clock_face";
-import type { CandidatePaper, CandidateState, Preferences, Refusal } from "@web/wire_types";
+import type { CandidatePaper, CandidateState, GivenBack, Preferences, Refusal } from "@web/wire_types";
 
 import { type Answers, countAnswered, countSections, type Flags, isAnswered, placeItems } from "./answers";
 import type { Standing } from "./journal";
@@ -35,6 +35,8 @@ export const page = reactive({
   server: null as CandidateState | null,
   /** live channel up, or the last request was answered */
   online: true,
+  /** monotonic ms since when it is not; null while it is */
+  awaySince: null as number | null,
   practised: false,
   /** words shown on the present screen after a refusal */
   refusal: null as Refusal | null,
@@ -53,7 +55,9 @@ export const page = reactive({
   preferences: { font: "100", theme: "light", clock_hidden: false, letter_keys: true, language: "zh" } as Preferences,
   /** a hidden clock has come back at a mark; hiding it again is allowed */
   clockForced: false,
-  dialog: null as null | "sheet" | "display" | "hand" | "submit",
+  /** time given back since the page was opened and not read yet */
+  timeNews: [] as GivenBack[],
+  dialog: null as null | "sheet" | "display" | "hand" | "submit" | "export",
   /** what a screen reader hears next */
   announcement: "",
   /** ticks four times a second; everything that shows time reads it */
@@ -74,6 +78,8 @@ export const firstOpen = computed(() => items.value.find((item) => !isAnswered(p
 export const serverNow = computed(() => (page.tick, clock.serverNow()));
 export const remaining = computed(() => (page.tick, page.server, clock.remaining()));
 export const untilStart = computed(() => (page.tick, page.server, clock.untilStart()));
+/** How long nobody has answered, in ms; 0 while somebody does. */
+export const awayFor = computed(() => (page.tick, page.awaySince === null ? 0 : performance.now() - page.awaySince));
 export const maySubmit = computed(() => serverNow.value >= (page.server?.clock.earliest_submit_at_ms ?? Infinity));
 
 export type Screen =

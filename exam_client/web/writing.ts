@@ -6,6 +6,7 @@ import { Outbox, type Sender } from "./outbox";
 import { Contact } from "./contact";
 import { choose, responsesFrom } from "./answers";
 import { currentItem, items, page } from "./state";
+import { TICKET_NOTE } from "./export";
 import type { AnswersRecorded, Begun } from "@web/wire_types";
 
 /** A change that is not acknowledged within this time is shown as "only on this PC". */
@@ -27,7 +28,7 @@ let slowTimer: ReturnType<typeof setInterval> | undefined;
 const monotonic = (): number => Math.round(performance.now());
 
 /** Take up the pen: what is stored and what this PC still holds, then keep sending. */
-export async function takeUp(attempt: string, begun: Omit<Begun, "key">, itemCount: number, ways: Ways): Promise<void> {
+export async function takeUp(attempt: string, begun: Omit<Begun, "key" | "export"> & Partial<Pick<Begun, "export">>, itemCount: number, ways: Ways): Promise<void> {
   await putDown();
   journal = await Journal.open({
     attempt,
@@ -37,6 +38,10 @@ export async function takeUp(attempt: string, begun: Omit<Begun, "key">, itemCou
     onStorageLost: () => (page.saving.onDisk = false),
   });
   page.saving.onDisk = journal.onDisk;
+  if (begun.export) {
+    const ticket_tail = page.server?.candidate.ticket_number.slice(-4) ?? "";
+    void journal.note(TICKET_NOTE, { ...begun.export, ticket_tail });
+  }
   // What this PC made before another one took over is still sent, but a person decides about it.
   const { answers, flags } = responsesFrom(begun.responses, journal.waiting().filter((entry) => entry.epoch === begun.epoch));
   page.answers = answers;

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from proctor.domain.journal_words import journal_words
 from proctor.domain.states import IncidentKind
 from proctor.incidents import raise_incident
 from proctor.models import TwoPersonAct
 from proctor.room_facts import RoomFacts
 from proctor.room_work import close_act, enter_room, require_candidate
-from proctor.services.show_journal import journal_shown, journal_words
+from proctor.services.show_journal import journal_shown
 from proctor.two_person import complete_act, join_act
 from proctor.wire_commands import CommandDone
 from server.adapters.vault import Vault
@@ -60,7 +61,7 @@ def import_journal(
                 "journal": journal_shown(shown),
             }
         )
-    zh, en = journal_words(imported)
+    zh, en = journal_words(imported.model_dump(exclude={"import_id"}))
     return CommandDone(done=imported.counted, words_zh=f"已导入。{zh}", words_en=f"Imported. {en}", journal=imported)
 
 
@@ -93,9 +94,8 @@ def _require_role(facts: RoomFacts, actor: Actor) -> None:
 
 
 def _note_incident(work: Work, facts: RoomFacts, shown: JournalImport, actor: Actor) -> None:
-    counted = journal_shown(shown)
-    zh, _ = journal_words(counted)
-    taken = "" if counted.closed else "两人确认后导入"
+    zh, _ = journal_words(shown.counts)
+    taken = "" if shown.counts["closed"] else "两人确认后导入"
     raise_incident(
         work,
         facts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proctor.domain.journal_words import journal_words
 from proctor.room_work import enter_room, require_candidate
 from proctor.wire_commands import CommandDone, JournalShown
 from server.adapters.vault import Vault
@@ -28,29 +29,11 @@ def show_journal(
         attempt = lock_attempts(work.session, sitting_id, room_id, [attempt_id])[0]
         shown = show_import(work, vault, attempt, file, actor)
         journal = journal_shown(shown)
-    zh, en = journal_words(journal)
+        counts = shown.counts
+    zh, en = journal_words(counts)
     return CommandDone(journal=journal, words_zh=f"文件完好。{zh}", words_en=f"The file is whole. {en}")
 
 
 def journal_shown(shown: JournalImport) -> JournalShown:
     """Counts of a file for the board."""
     return JournalShown(import_id=shown.id, **shown.counts)
-
-
-def journal_words(journal: JournalShown) -> tuple[str, str]:
-    """The counts in a sentence, Chinese and English."""
-    zh = f"共 {journal.total} 条：服务器已有 {journal.present} 条，新的 {journal.counted} 条"
-    en = f"{journal.total} entries: {journal.present} on the server already, {journal.counted} new"
-    if journal.late:
-        zh += f"，截止后作答 {journal.late} 条（留存不计）"
-        en += f", {journal.late} made after the deadline (kept, not counted)"
-    if journal.closed:
-        zh += f"，考试已结束 {journal.closed} 条（留存，由考务办决定）"
-        en += f", {journal.closed} of an attempt that has ended (kept for the office to decide)"
-    if journal.unreadable:
-        zh += f"，不属于本卷 {journal.unreadable} 条（不导入）"
-        en += f", {journal.unreadable} not of this paper (left out)"
-    if journal.doubtful:
-        zh += f"；其中 {journal.doubtful} 条只有原机时钟可查"
-        en += f"; {journal.doubtful} dated by that PC's clock only"
-    return f"{zh}。", f"{en}."

@@ -5,7 +5,7 @@ import { Refused, Unreachable } from "@web/http";
 import { CommandDesk, type Post } from "./commands";
 import type { CommandDone } from "./wire_types";
 
-const DONE: CommandDone = { ok: true, waiting_for_second: false, expires_at_ms: null, done: 1, words_zh: "已发送 1 人", words_en: "sent to 1" };
+const DONE: CommandDone = { ok: true, waiting_for_second: false, expires_at_ms: null, done: 1, words_zh: "已发送 1 人", words_en: "sent to 1", journal: null };
 
 function desk(send: Post) {
   const calls: [string, unknown][] = [];

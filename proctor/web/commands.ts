@@ -46,6 +46,10 @@ const TITLES: Record<CommandName, WordKey> = {
   "lower-hand": "cmd_hand",
   "end-room": "cmd_end",
   "sign-record": "sign",
+  "show-journal": "importShow",
+  "import-journal": "importTitle",
+  "move-room": "moveRoom",
+  "resume-several": "resume",
 };
 
 export type Post = (path: string, body: unknown) => Promise<CommandDone>;
@@ -95,7 +99,12 @@ export class CommandDesk {
 /** What a dialog of the board was opened for. */
 export type Task =
   | { kind: "message" | "grant" | "collect"; attemptIds: string[]; wholeRoom: boolean }
-  | { kind: "suspend" | "resume" | "release"; attemptId: string }
+  | { kind: "suspend" | "resume"; attemptId: string }
+  | { kind: "release"; attemptId: string }
+  | { kind: "import"; attemptId: string }
+  | { kind: "import_second"; importId: string }
+  | { kind: "move_room"; attemptIds: string[] }
+  | { kind: "resume_several"; attemptIds: string[] }
   | { kind: "incident"; attemptId: string | null }
   | { kind: "resolve"; incident: IncidentRow }
   | { kind: "decide"; row: TimeRow; decision: "confirm" | "reverse" }

@@ -165,7 +165,7 @@ export function inventedSurroundings(scene: string, columns: number): Surroundin
     desk: async (path): Promise<CommandDone> => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       const waits = path.endsWith("open-paper") || path.endsWith("fetch-paper");
-      return { ok: true, waiting_for_second: waits, expires_at_ms: waits ? Date.now() + 120_000 : null, done: 1, words_zh: "", words_en: "" };
+      return { ok: true, waiting_for_second: waits, expires_at_ms: waits ? Date.now() + 120_000 : null, done: 1, words_zh: "", words_en: "", journal: null };
     },
   };
 }
