@@ -8,10 +8,18 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+def _seconds(value: Any) -> Any:
+    """Environment variables are texts: "60" means sixty seconds, as 60 does in the file."""
+    return float(value) if isinstance(value, str) and value.strip().replace(".", "", 1).isdigit() else value
+
+
+Span = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class Settings(BaseSettings):
@@ -39,13 +47,13 @@ class Settings(BaseSettings):
         "go_on", description="When that disk fails: go on with a red alarm, or acknowledge nothing until it is back."
     )
     backup_folder: Path | None = Field(None, description="Where backups go; default backups/ in the data folder.")
-    backup_every_open: timedelta = Field(
+    backup_every_open: Span = Field(
         timedelta(minutes=1), description="Rolling backup while a sitting is open; 0: none."
     )
-    backup_every_idle: timedelta = Field(timedelta(hours=1), description="Rolling backup at other times; 0: none.")
-    backup_keep_every: timedelta = Field(timedelta(hours=2), description="So long every rolling backup is kept.")
-    backup_keep_hourly: timedelta = Field(timedelta(days=2), description="So long one an hour is kept.")
-    backup_keep_daily: timedelta = Field(timedelta(days=60), description="So long one a day is kept.")
+    backup_every_idle: Span = Field(timedelta(hours=1), description="Rolling backup at other times; 0: none.")
+    backup_keep_every: Span = Field(timedelta(hours=2), description="So long every rolling backup is kept.")
+    backup_keep_hourly: Span = Field(timedelta(days=2), description="So long one an hour is kept.")
+    backup_keep_daily: Span = Field(timedelta(days=60), description="So long one a day is kept.")
     disk_warn_percent: float = Field(15, ge=0, le=90, description="Less free than this: amber alarm.")
     disk_stop_percent: float = Field(
         5, ge=0, le=90, description="Less free than this: red alarm; uploads, imports and backups wait, answers go on."

@@ -30,10 +30,12 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 def _print(lines: list[Line]) -> None:
     table = Table(show_header=True, header_style="bold", box=None, pad_edge=False)
-    for title in ("状态", "项目", "情况", "怎么办"):
-        table.add_column(title, overflow="fold")
+    for title in ("状态", "情况", "怎么办"):
+        table.add_column(title, overflow="fold", no_wrap=title == "状态")
     for line in lines:
         colour = COLOURS[line.state]
         sign = f"[{colour}]{SIGNS[line.state]}[/]" if colour else SIGNS[line.state]
-        table.add_row(sign, line.code, f"{line.zh}\n[dim]{line.en}[/]", line.todo_zh)
+        table.add_row(
+            sign, f"{line.zh}\n[dim]{line.en}[/]", f"{line.todo_zh}\n[dim]{line.todo_en}[/]" if line.todo_zh else ""
+        )
     Console().print(table)

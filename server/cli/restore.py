@@ -101,10 +101,11 @@ def _words(restored: Restored) -> str:
     lines = [
         f"{'已恢复并核对无误' if restored.ok else '已恢复，但有问题'} → {restored.data}",
         f"  备份时刻 taken at {restored.backup.manifest.taken_at}；最新作答 newest answer {found.newest_answer_at}",
-        f"  审计 audit {found.audit_entries} {found.audit_problem or 'ok'} · 已结束 ended {found.ended}，摘要不符 wrong "
-        f"{len(found.wrong_digests)} · 试卷 papers {found.papers}，有误 wrong {len(found.wrong_papers)}",
-        f"  第二份流水 second journal：补入 added {replay.added}，已有 there {replay.stored}，无处可放 homeless "
-        f"{len(replay.homeless)}，矛盾 contradicted {len(replay.contradicted)}，缺 missing {found.missing_entries}",
+        f"  审计 audit {found.audit_entries} {found.audit_problem or 'ok'}",
+        f"  已结束 ended {found.ended}，摘要不符 wrong {len(found.wrong_digests)}",
+        f"  试卷 papers {found.papers}，有误 wrong {len(found.wrong_papers)}",
+        f"  第二份流水 second journal：补入 added {replay.added}，已有 there {replay.stored}，缺 missing {found.missing_entries}",
+        f"  无处可放 homeless {len(replay.homeless)}，矛盾 contradicted {len(replay.contradicted)}",
     ]
     lines += [f"  {path}: {problem}" for path, problem in restored.journal_problems.items() if problem]
     if not restored.has_key:

@@ -39,13 +39,8 @@ def check_nodes(platform: Platform) -> list[Line]:
     with platform.uow.read() as session:
         nodes = list_nodes(session, now)
         sittings = [one.id for one in open_sittings(session, now)]
-        builds = set(
-            session.execute(
-                select(ServedSitting.version, ServedSitting.revision).where(ServedSitting.sitting_id.in_(sittings))
-            )
-            .tuples()
-            .all()
-        )
+        served = select(ServedSitting.version, ServedSitting.revision).where(ServedSitting.sitting_id.in_(sittings))
+        builds = {(row.version, row.revision) for row in session.execute(served)}
     silent = [node.name for node in nodes if node.condition is NodeCondition.SILENT]
     alive = [node.name for node in nodes if node.condition is NodeCondition.ALIVE]
     lines = []
