@@ -109,6 +109,17 @@ def script_key(session: Session, vault: Vault, script_id: str) -> bytes:
     if row is None:
         raise _no_script()
     wrapped_key, package_id, opened_key = row
+    return open_script_key(vault, script_id, wrapped_key, package_id, opened_key)
+
+
+def open_script_key(
+    vault: Vault, script_id: str, wrapped_key: bytes, package_id: str, opened_key: bytes | None
+) -> bytes:
+    """As `script_key`, from columns that were read already.
+
+    Raises:
+        Conflict: `SEALED`.
+    """
     if opened_key is None:
         raise Conflict(
             "SEALED", "试卷尚未启封，请等待监考员启封。", "The paper is still sealed; wait for the proctors to open it."

@@ -18,7 +18,7 @@ from server.delivery.models import Attempt
 from server.delivery.presence import FLUSH_EVERY_S, Presence, Seen
 from server.delivery.second_journal import SecondJournal
 from server.delivery.services.record_answers import AnswerDesk
-from server.delivery.sessions import SignedInCandidate
+from server.delivery.sessions import RememberedLogins, SignedInCandidate
 from server.delivery.time_keeping import to_ms
 from server.delivery.wire import Heartbeat, HeartbeatReply
 from server.delivery.writer import AnswerWriter
@@ -55,7 +55,9 @@ class DeliveryRuntime:
         self.presence = Presence(platform.uow, ears.note_life_signs)
         self.heartbeats = Heartbeats(platform.uow, platform.clock)
         self._rooms: dict[str, tuple[str, str]] = {}
+        self.logins = RememberedLogins(platform.clock)
         platform.bus.subscribe(self.heartbeats.forget)
+        platform.bus.subscribe(self.logins.forget)
         platform.bus.subscribe(self._follow_move)
 
     def start(self, background: Background) -> None:

@@ -11,11 +11,17 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.core.actor import Actor
+from server.core.clock import Clock
 from server.core.errors import NotSignedIn
+from server.core.events import AttemptChanged, Event
 from server.core.permissions import Role
 from server.delivery.models import Attempt, CandidateSession
 
 TOKEN_BYTES = 32
+REMEMBERED_S = 15.0
+MOST_REMEMBERED = 5_000
+#: changes of an attempt that say nothing about who may write for it
+HARMLESS = frozenset({"seen", "answers"})
 
 
 def cookie_name(*, secure: bool) -> str:
@@ -81,7 +87,14 @@ def candidate_of(session: Session, token_hash: str) -> SignedInCandidate:
         NotSignedIn: `SESSION_ENDED`, or `SESSION_MOVED` when another device has taken over.
     """
     row = session.execute(
-        select(CandidateSession, Attempt)
+        select(
+            CandidateSession.ended_at,
+            Attempt.id,
+            Attempt.sitting_id,
+            Attempt.room_id,
+            CandidateSession.epoch,
+            CandidateSession.machine,
+        )
         .join(Attempt, Attempt.id == CandidateSession.attempt_id)
         .where(CandidateSession.token_hash == token_hash)
     ).one_or_none()
@@ -89,11 +102,49 @@ def candidate_of(session: Session, token_hash: str) -> SignedInCandidate:
         raise NotSignedIn(
             "SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended."
         )
-    signed_in, attempt = row
-    if signed_in.ended_at is not None:
+    ended_at, *facts = row
+    if ended_at is not None:
         raise NotSignedIn(
             "SESSION_MOVED",
             "您的考试已转到另一台电脑或另一个窗口继续，本页不再保存作答。如非本人操作请举手。",
             "Your exam goes on on another computer or window; this page saves nothing any more. Raise your hand if that was not you.",
         )
-    return SignedInCandidate(attempt.id, attempt.sitting_id, attempt.room_id, signed_in.epoch, signed_in.machine)
+    return SignedInCandidate(*facts)
+
+
+class RememberedLogins:
+    """Who held a log-in a moment ago, so that an answer by plain HTTP costs no more than one by the live channel.
+
+    Whatever happens to the attempt is heard from the bus and ends the memory at once; should that be lost, it ends by itself.
+    A page on the live channel is remembered for as long as it stays connected, so this is not the weaker of the two.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, tuple[SignedInCandidate, float]] = {}
+        self._logins_of: dict[str, set[str]] = {}
+
+    def keep(self, login: str, candidate: SignedInCandidate) -> None:
+        """Remember what the database has just said."""
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+            self._logins_of.clear()
+        self._known[login] = (candidate, self._clock.monotonic())
+        self._logins_of.setdefault(candidate.attempt_id, set()).add(login)
+
+    def recall(self, login: str) -> SignedInCandidate | None:
+        """Whose it is, None when the database has to be asked."""
+        known = self._known.get(login)
+        if known is None or self._clock.monotonic() - known[1] > REMEMBERED_S:
+            return None
+        return known[0]
+
+    def forget(self, event: Event) -> None:
+        """Bus handler."""
+        if isinstance(event, AttemptChanged) and event.what not in HARMLESS:
+            for login in self._logins_of.pop(event.attempt_id, ()):
+                self._known.pop(login, None)
+
+    def drop(self, login: str) -> None:
+        """Signed out."""
+        self._known.pop(login, None)

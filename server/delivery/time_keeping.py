@@ -47,6 +47,25 @@ def read_clock(session: Session, attempt: Attempt, now: datetime) -> ExamClock:
     return _clock_of(sitting, profile, ledger_rows(session, sitting.id), attempt, percent or 0, now)
 
 
+def clock_from(
+    session: Session, sitting: Sitting, rows: Sequence[TimeRow], attempt: Attempt, percent: int, now: datetime
+) -> ExamClock:
+    """As `read_clock`, from what was read already.
+
+    Args:
+        rows: `ledger_rows` of the sitting.
+        percent: the ticket's extra time.
+    """
+    return _clock_of(sitting, sitting_profile(session, sitting.id), rows, attempt, percent, now)
+
+
+def set_deadline(work: Work, attempt: Attempt, clock: ExamClock) -> None:
+    """As `refresh_deadlines`, for one attempt whose row the caller has locked and whose clock it has just read."""
+    attempt.deadline_at = None if clock.stands_still else clock.ends_at
+    attempt.earliest_submit_at = clock.earliest_submit_at
+    work.publish(ClockChanged(sitting_id=attempt.sitting_id, room_id=attempt.room_id, attempt_id=attempt.id))
+
+
 def may_still_gain(session: Session, attempt: Attempt, now: datetime) -> bool:
     """Lost time of this attempt waits for a person, and with it the attempt would not be over at `now`.
 
@@ -131,7 +150,13 @@ def refresh_deadlines(
 
 def given_back(session: Session, attempt: Attempt, now: datetime) -> list[GivenBack]:
     """What was given back or granted to this candidate, in words; the seconds add up, overlaps are told once."""
-    rows = {row.id: row for row in ledger_rows(session, attempt.sitting_id)}
+    rows = ledger_rows(session, attempt.sitting_id)
+    return given_back_from(rows, attempt, read_clock(session, attempt, now)) if rows else []
+
+
+def given_back_from(ledger: Sequence[TimeRow], attempt: Attempt, clock: ExamClock) -> list[GivenBack]:
+    """As `given_back`, from what was read already."""
+    rows = {row.id: row for row in ledger}
     if not rows:
         return []
     reading = read_ledger(
@@ -140,7 +165,7 @@ def given_back(session: Session, attempt: Attempt, now: datetime) -> list[GivenB
         attempt_id=attempt.id,
         is_suspended=attempt.state == AttemptState.SUSPENDED,
     )
-    return tell_given_back([rows[row_id] for row_id in sorted(reading.counted_ids)], read_clock(session, attempt, now))
+    return tell_given_back([rows[row_id] for row_id in sorted(reading.counted_ids)], clock)
 
 
 def tell_given_back(rows: Sequence[TimeRow], clock: ExamClock) -> list[GivenBack]:
