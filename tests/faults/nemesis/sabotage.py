@@ -421,6 +421,46 @@ def no_seat_check(order: Order) -> None:
     module._claim_device = claim
 
 
+# ── the database's standby, and news between nodes ──────────────────────────────────────────────────────────────────
+
+
+@sabotage
+def believe_cancelled_waits(order: Order) -> None:
+    """COMMIT said success, so it is one: the warning that it is on this server only goes unheard (control of F9)."""
+    import psycopg
+
+    from server.storage.postgres_connection import DurableConnection
+
+    DurableConnection.commit = psycopg.Connection.commit  # type: ignore[method-assign]
+
+
+@sabotage
+def board_by_events_alone(order: Order) -> None:
+    """A board shows what it was told and never reads for itself (control of F10)."""
+    from proctor import board_feed
+
+    board_feed.REFRESH_S = 3600.0
+
+
+@sabotage
+def listener_gives_up(order: Order) -> None:
+    """The listener to other nodes ends with the first broken line, silently, and nobody looks whether it hears (F11)."""
+    import redis
+
+    from server.adapters.redis_bus import RedisBus
+
+    listen_once = RedisBus._listen_on_one_line
+
+    def listen(self: Any) -> None:
+        try:
+            listen_once(self, 0.2)
+        except (redis.RedisError, OSError):
+            return
+
+    RedisBus._listen = listen  # type: ignore[method-assign]
+    RedisBus.is_deaf = property(lambda self: False)  # type: ignore[assignment,method-assign]
+
+
 def _replace_everywhere(original: Any, new: Any) -> None:
     """Modules hold functions by name: put the new one wherever the old one is known."""
     found = 0
