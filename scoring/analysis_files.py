@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from scoring.domain.statistics.answer_text import fold
+from scoring.domain.statistics.answer_text import fold, read_number
 from scoring.domain.statistics.linking import Parameters
 from scoring.domain.statistics.response_matrix import ResponseMatrix, matrix_of_answers, refuse_repeated
 from server.core.errors import InvalidInput
@@ -85,6 +85,7 @@ class Responses:
 
     matrix: ResponseMatrix
     columns: dict[str, list[str]]
+    notices: tuple[str, ...] = ()
 
 
 def read_sheet(path: Path) -> Sheet:
@@ -132,28 +133,36 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def read_responses(
-    path: Path, key_path: Path | None = None, person: str | None = None, others: Sequence[str] = ()
+    path: Path, key_path: Path | None = None, person: str | None = None, others: Sequence[str] = (), spare: float = 0.0
 ) -> Responses:
     """The response file, with its key if there is one.
 
     Args:
         person: name of the person column; default: a first column named `person`, or one without a name.
         others: columns that are no items but wanted (group, centre …).
+        spare: share of the key's items that may be missing among the columns; they are left aside with a notice.
     """
     sheet = read_sheet(path)
     place = person_column(sheet, person)
     persons = [row[place] for row in sheet.rows] if place is not None else _numbers(len(sheet.rows))
     columns = {name: [row[sheet.column(name)] for row in sheet.rows] for name in others}
+    notices: list[str] = []
     if key_path is None:
         items = [name for at, name in enumerate(sheet.header) if at != place and name not in columns]
         keys: list[str] = [""] * len(items)
         marks, kinds, counts = _marks_of_scores(sheet, items), None, None
     else:
-        items, keys, marks, kinds, counts = _read_key(read_sheet(key_path), sheet, place)
+        items, keys, marks, kinds, counts = _read_key(read_sheet(key_path), sheet, place, spare, notices)
+        unused = [name for at, name in enumerate(sheet.header) if at != place and name not in {*items, *columns}]
+        if unused:
+            notices.append(
+                f"{len(unused)} 列不在答案文件中，未作为试题：{'、'.join(unused[:NAMED_AT_MOST])}。"
+                f" {len(unused)} columns are not in the key and no items: {', '.join(unused[:NAMED_AT_MOST])}."
+            )
     places = [sheet.header.index(item) for item in items]
     cells = np.array([[row[at] for at in places] for row in sheet.rows], dtype=str).reshape(len(sheet.rows), len(items))
     matrix = matrix_of_answers(persons, items, cells, keys, marks, counts, kinds)
-    return Responses(matrix, columns)
+    return Responses(matrix, columns, tuple(notices))
 
 
 def _numbers(count: int) -> list[str]:
@@ -172,13 +181,13 @@ def _marks_of_scores(sheet: Sheet, items: Sequence[str]) -> list[float]:
     marks = []
     for item in items:
         place = sheet.header.index(item)
-        values = [readnumber_in(text) for text in {row[place] for row in sheet.rows}]
+        values = [read_number(text) for text in {row[place] for row in sheet.rows}]
         marks.append(max([1.0, *(value for value in values if value is not None)]))
     return marks
 
 
 def _read_key(
-    key: Sheet, sheet: Sheet, person: int | None
+    key: Sheet, sheet: Sheet, person: int | None, spare: float, notices: list[str]
 ) -> tuple[list[str], list[str], list[float], list[str], list[int | None]]:
     item_at, key_at = key.need("item"), key.need("key")
     marks_at, kind_at, options_at = key.find("marks"), key.find("type"), key.find("options")
@@ -186,7 +195,7 @@ def _read_key(
     refuse_repeated(items, "ITEM_REPEATED", "答案文件中的试题", "item in the key")
     available = {name for at, name in enumerate(sheet.header) if at != person}
     unknown = [item for item in items if item not in available]
-    if unknown:
+    if len(unknown) > spare * len(items):
         raise InvalidInput(
             "KEY_ITEM_UNKNOWN",
             f"答案文件有 {len(items)} 题，其中 {len(unknown)} 题在作答文件中没有对应的列：{'、'.join(unknown[:NAMED_AT_MOST])}。"
@@ -197,6 +206,12 @@ def _read_key(
             key_items=len(items),
             count=len(unknown),
         )
+    if unknown:
+        notices.append(
+            f"答案文件中的 {'、'.join(unknown)} 没有作答列，已略去。 Left aside, no such column: {', '.join(unknown)}."
+        )
+        key = replace(key, rows=tuple(row for row in key.rows if row[item_at] in available))
+        items = [row[item_at] for row in key.rows]
     empty = [row[item_at] for row in key.rows if not row[key_at]]
     if empty and marks_at is None:
         raise InvalidInput(
@@ -218,7 +233,7 @@ def _read_key(
 
 def number_in(sheet: Sheet, whose: str, text: str, column: str) -> float:
     """A cell as a number. Raises InvalidInput: `NUMBER_UNREADABLE`."""
-    value = readnumber_in(text)
+    value = read_number(text)
     if value is None:
         raise InvalidInput(
             "NUMBER_UNREADABLE",

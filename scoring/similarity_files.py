@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scoring.analysis_files import NAMED_AT_MOST, Sheet, number_in, person_column, read_sheet
-from scoring.domain.statistics.answer_text import fold, read_choice
+from scoring.domain.statistics.answer_text import fold, read_choice, read_number
 from scoring.domain.statistics.arrays import Floats
 from scoring.domain.statistics.response_matrix import ResponseMatrix, refuse_repeated
 from scoring.domain.statistics.similarity.coded_answers import CodedAnswers
@@ -47,7 +47,7 @@ def read_seating(path: Path, persons: Sequence[str]) -> Seating:
         return [] if at is None else ["" if row is None else row[at] for row in rows]
 
     def numbers(field: str) -> list[float | None]:
-        return [readnumber_in(text) for text in texts(field)]
+        return [read_number(text) for text in texts(field)]
 
     down, across = numbers("row"), numbers("column")
     if not (down and across) and numbers("seat"):
@@ -89,7 +89,7 @@ def read_nominal_model(path: Path, answers: CodedAnswers, matrix: ResponseMatrix
             label = "".join(choice)
             pair = columns.get(f"SLOPE_{label}"), columns.get(f"INTERCEPT_{label}")
             texts = ["" if at is None else rows[item][at] for at in pair]
-            values = [readnumber_in(text) for text in texts]
+            values = [read_number(text) for text in texts]
             if values[0] is None or values[1] is None:
                 raise InvalidInput(
                     "NOMINAL_MODEL_OPTION",
@@ -119,7 +119,7 @@ def _with_unchosen(
         for name, at in columns.items():
             label = name.removeprefix("SLOPE_")
             if name.startswith("SLOPE_") and label not in chosen:
-                pair = readnumber_in(rows[item][at]), readnumber_in(rows[item][columns.get(f"INTERCEPT_{label}", at)])
+                pair = read_number(rows[item][at]), read_number(rows[item][columns.get(f"INTERCEPT_{label}", at)])
                 if pair[0] is not None and pair[1] is not None:
                     found.append((pair[0], pair[1]))
         extra.append(found)

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 #: command → (module with `app`, one line of help); modules are imported on use, so that `mingyuan --help` is quick
 GROUPS: dict[str, tuple[str, str]] = {
     "accounts": ("server.cli.accounts", "工作人员账号 Staff accounts"),
+    "analyse": ("server.cli.analyse", "作答分析 What the answers say"),
     "audit": ("server.cli.audit", "审计日志 The audit log"),
     "backup": ("server.cli.backup", "备份 A verified copy of everything"),
     "bank": ("server.cli.bank", "题库 The item bank"),
