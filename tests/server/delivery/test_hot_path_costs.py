@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select
 
+from server.core.clock import ManualClock
 from server.delivery import journal_sqlite
 from server.delivery.journal import JournalStore, Line
 from server.delivery.models import Attempt, JournalEntry
+from server.delivery.wire import Ack, AnswersRecorded, RecordAnswers
 from server.delivery.writer import store_for
 from server.storage.database import Database
 from tests.factories.delivery import an_attempt
+from tests.factories.proctor import MINUTE, T
 from tests.factories.scheduling import STARTS_AT, a_furnished_sitting, a_vault
+from tests.server.delivery.test_candidate_services import Exam
 
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
 PAGE = "a" * 32
@@ -92,9 +98,10 @@ def test_a_batch_that_waited_for_anothers_lock_is_judged_by_what_that_one_stored
     began, results = threading.Barrier(3), []
 
     def node() -> None:
-        store = store_for(Database(database.url.render_as_string(hide_password=False)))
+        own = Database(database.url.render_as_string(hide_password=False))
         began.wait()
-        results.append(store.commit(line))
+        results.append(store_for(own).commit(line))
+        own.dispose()
 
     with database.engine.connect() as other, other.begin():
         other.execute(select(Attempt).where(Attempt.id == attempts[0]).with_for_update())
@@ -122,3 +129,39 @@ def _wait_until_two_wait(database: Database) -> None:
         return bool(found >= 2)
 
     wait_until(two, seconds=10, what="two transactions that wait for the lock")
+
+
+def test_a_start_costs_at_most_ten_statements(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    exam = Exam(database, clock, tmp_path).ready()
+    exam.at(T - MINUTE).open_paper()
+    exam.at(T)
+    statements: list[str] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
+        if not statement.upper().startswith(CONTROL):
+            statements.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", hear)
+    begun = exam.begin()
+    event.remove(database.engine, "before_cursor_execute", hear)
+    assert begun.is_first
+    assert len(statements) <= 9, statements  # and one that looks the log-in up
+
+
+@pytest.mark.parametrize("brief", [True, False])
+def test_a_save_is_at_most_400_bytes_on_the_wire_both_ways(brief: bool) -> None:
+    entry = {
+        "seq": 1042, "kind": "answer", "item": "k7m2q9", "value": ["x4n8p1", "b2v6w3"],
+        "client_time_ms": 1_790_000_000_000, "client_monotonic_ms": 5_399_000,
+    } | ({} if brief else {"page_id": PAGE})  # fmt: skip
+    message = RecordAnswers.model_validate({"page_id": PAGE, "epoch": 1, "entries": [entry]})
+    ack = Ack(seq=1042, page_id=message.entries[0].page_id, standing="counted")
+    reply = AnswersRecorded(ok=True, acks=[ack], server_now_ms=1_790_000_000_000).as_reply_to(message)
+    sent = '42/candidate,17["record_answers",' + _compact({"page_id": PAGE, "epoch": 1, "entries": [entry]}) + "]"
+    answered = "43/candidate,17[" + _compact(reply) + "]"
+    framing = (2 + 2 + 4) + (2 + 2)
+    assert (len(sent) + len(answered) + framing <= 400) is brief
+
+
+def _compact(document: Any) -> str:
+    return json.dumps(document, separators=(",", ":"))
