@@ -39,6 +39,7 @@ def main(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="本次结果另存 This run's records into a file.")
     ] = None,
+    render: Annotated[bool, typer.Option(help="只由数据重写页面 Only write the page again from its data.")] = False,
     keep: Annotated[bool, typer.Option(help="写入 faults.json 与页面 Write faults.json and the page.")] = True,
 ) -> None:
     """故障矩阵 Make each fault, check what was promised, show that the check can fail."""
@@ -46,6 +47,9 @@ def main(
     faults = load_matrix()
     if list_only:
         console.print(_listed(faults))
+        return
+    if render:
+        PAGE.write_text(render_page(read_records(), faults), encoding="utf-8")
         return
     chosen = _chosen(faults, only, short)
     seed = seed if seed is not None else random.SystemRandom().randrange(10**6)
