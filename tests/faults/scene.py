@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from server.rehearsal.candidate import Plan, SimulatedCandidate
+from server.rehearsal.candidate_pc import Stopped, TurnedAway
 from server.rehearsal.demo_site import DemoDay, prepare_demo
 from server.rehearsal.history import Sent
 from server.rehearsal.server_process import ServerProcess
@@ -93,6 +94,27 @@ class EndlessCandidate(SimulatedCandidate):
         while True:
             yield from super()._order(items)
 
+    @classmethod
+    def of(cls, scene: Scene, ticket: Any) -> EndlessCandidate:
+        """Somebody with this ticket who does not act by himself."""
+        plan = Plan(ticket.number, ticket.pin, pace_s=scene.pace_s, submits=False, seed=scene.seed)
+        addresses = [node.base_url for node in scene.nodes]
+        return cls(addresses, plan, scene.history, threading.Event(), papers=scene.papers)
+
+    def enter_within(self, ticket: Any, seconds: float) -> bool:
+        """Sign in and confirm, trying again as a page does; False when that took too long or was refused for good."""
+        over = threading.Timer(seconds, self._stop.set)
+        over.daemon = True
+        over.start()
+        try:
+            self._enter(ticket.number, ticket.pin)
+        except (Stopped, TurnedAway):
+            return False
+        finally:
+            over.cancel()
+            self.switch_off()
+        return True
+
     @property
     def attempt_id(self) -> str:
         return self._attempt_id
@@ -130,6 +152,13 @@ class Scene(LiveServer):
         self.seat_endless(people, addresses=addresses, around=around)
         self.pass_gates()
         self.wait_for_acks(people, seconds=90)
+
+    def open_doors_early(self) -> None:
+        """Paper fetched and admission open, without waiting for the reading of the notes."""
+        for room in self.rooms:
+            self.press(room, "fetch-paper")
+            self.press(room, "fetch-paper", deputy=True)
+            self.press(room, "open-admission")
 
     def seat_endless(
         self, count: int, *, addresses: Sequence[str] = (), around: Around = lambda ticket, run: run

@@ -393,12 +393,15 @@ def lease_without_fencing(order: Order) -> None:
 @sabotage
 def end_twice(order: Order) -> None:
     """An attempt that has ended is ended again by whoever comes: the guard of "once is once" is gone."""
+    import gevent
+
     from server.delivery import ending
     from server.delivery.domain.states import AttemptState
 
     original = ending.end_attempt
 
     def end(work: Any, attempt: Any, how: Any, actor: Any, reason: str = "") -> bool:
+        gevent.sleep(order.number(0.7))  # longer than a round of the duties: the other node has read its list meanwhile
         if AttemptState(attempt.state).is_final:
             attempt.state = AttemptState.ANSWERING.value
         return original(work, attempt, how, actor, reason)
