@@ -125,7 +125,7 @@ class ExamServer:
         self.standby = StandbyWatch(
             platform.uow, platform.settings.data, expects_standby=expects_standby, stopping=platform.stopping
         )
-        self.health = NodeHealth(self.duty, self.standby, self._is_deaf)
+        self.health = NodeHealth(self.duty, self.standby, self._is_deaf, lambda: self.delivery.writer.is_failing)
 
         error_replies.register(self.flask)
         settings = platform.settings

@@ -89,6 +89,8 @@ class AnswerWriter:
         self._committing = self._gathering
         self._kick = threading.Event()
         self._stopping = False
+        #: the last batch could not be stored; the health address says so
+        self.is_failing = False
         self._thread = threading.Thread(target=self._run, name="answer-writer", daemon=True)
 
     def start(self) -> None:
@@ -172,6 +174,7 @@ class AnswerWriter:
             batch.done.set()
             self._tell_failure(lines, error)
             return
+        self.is_failing = False
         outcomes = iter(result.outcomes)
         for waiter in batch.waiters:
             waiter.outcomes = [next(outcomes) for _ in waiter.lines]
@@ -182,6 +185,7 @@ class AnswerWriter:
             log.exception("a reaction to a committed batch failed")
 
     def _tell_failure(self, lines: Sequence[Line], error: Unavailable) -> None:
+        self.is_failing = True
         try:
             self._on_failure(lines, error)
         except Exception:  # who is to be told may be known to the database alone; the writer goes on

@@ -16,8 +16,15 @@ from server.takeover.standby_watch import StandbyWatch
 class NodeHealth:
     """Asks every part that can be ill."""
 
-    def __init__(self, duty: NodeDuty, watch: StandbyWatch, is_deaf: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        duty: NodeDuty,
+        watch: StandbyWatch,
+        is_deaf: Callable[[], bool],
+        answers_fail: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._duty = duty
+        self._answers_fail = answers_fail
         self._watch = watch
         self._is_deaf = is_deaf
         self.is_leaving = False
@@ -38,7 +45,7 @@ class NodeHealth:
     def troubles(self) -> list[Trouble]:
         """Everything that is wrong, worst first."""
         found = [Trouble.LEAVING] if self.is_leaving else []
-        if not self._duty.can_write():
+        if not self._duty.can_write() or self._answers_fail():
             found.append(Trouble.CANNOT_WRITE)
         found += self._watch.troubles()
         if self._is_deaf():
