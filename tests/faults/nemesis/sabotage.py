@@ -301,6 +301,33 @@ def io_error_unseen(order: Order) -> None:
 
 
 @sabotage
+def no_group_commit(order: Order) -> None:
+    """Every answer is committed by itself: the control of F28."""
+    from server.delivery import writer
+    from server.delivery.journal import BatchResult
+
+    original = writer.AnswerWriter._store_lines
+
+    def store(self: Any, lines: Sequence[Any]) -> Any:
+        whole = BatchResult()
+        for line in lines:
+            one = original(self, [line])
+            whole.outcomes.extend(one.outcomes)
+            whole.changed.update(one.changed)
+        return whole
+
+    writer.AnswerWriter._store_lines = store  # type: ignore[method-assign]
+
+
+@sabotage
+def no_freeze(order: Order) -> None:
+    """Open sittings freeze nothing: the control of F41."""
+    from server.safekeeping import freeze
+
+    _replace_everywhere(freeze.check_start, lambda *arguments, **named: None)
+
+
+@sabotage
 def injected_clock(order: Order) -> None:
     """The machine's clocks, the wall and the running one, are ahead by the seconds that the file ARGUMENT holds."""
     from server.core import clock
