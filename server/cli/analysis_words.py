@@ -20,6 +20,9 @@ from scoring.domain.statistics.similarity.report import PairFinding, SimilarityR
 
 Document = dict[str, Any]
 LINES = 20
+#: pairs with every column; the rest of a long list has those a script needs
+FULL_LINES = 1000
+SHORT_LINE = ("a", "b", "judged", "common", "identical", "identical_wrong", "p", "gbt_p")
 
 
 def _number(value: float | None, places: int = 3) -> str:
@@ -193,7 +196,7 @@ def dif_words(comparisons: tuple[DifComparison, ...], small: dict[str, int]) -> 
 def similarity_document(report: SimilarityReport, persons: np.ndarray, seconds: float) -> Document:
     """`analyse similarity`. `omega`, `k_p`: the more suspicious of the two directions."""
     return {
-        "pairs": [_pair_line(pair) for pair in report.pairs],
+        "pairs": [_pair_line(pair, place < FULL_LINES) for place, pair in enumerate(report.pairs)],
         "flagged": report.flagged,
         "seconds": round(seconds, 3),
         "clusters": [
@@ -217,9 +220,7 @@ def similarity_document(report: SimilarityReport, persons: np.ndarray, seconds: 
     }
 
 
-def _pair_line(pair: PairFinding) -> Document:
-    line = asdict(pair)
-    line["flagged_by"] = list(pair.flagged_by)
+def _pair_line(pair: PairFinding, full: bool) -> Document:
     directions = [
         (omega, p)
         for omega, p in (
@@ -228,6 +229,11 @@ def _pair_line(pair: PairFinding) -> Document:
         )
         if omega is not None
     ]
+    # asdict() copies deeply, which for 200,000 pairs takes longer than the analysis
+    line = dict(vars(pair)) if full else {name: getattr(pair, name) for name in SHORT_LINE}
+    line["flagged_by"] = list(pair.flagged_by)
+    if full:
+        line["corroboration"] = None if pair.corroboration is None else asdict(pair.corroboration)
     omega, omega_p = max(directions, key=lambda each: each[0]) if directions else (None, None)
     k = [value for value in (pair.k_a_copies_b_p, pair.k_b_copies_a_p) if value is not None]
     return {**line, "omega": omega, "omega_p": omega_p, "k_p": min(k) if k else None}

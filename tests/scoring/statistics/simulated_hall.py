@@ -12,6 +12,7 @@ from scoring.domain.statistics.similarity.seating import Seating, seating_of
 
 ROOM, ROWS, COLUMNS = 30, 6, 5
 OPTIONS = 4
+GUESSING = 0.22
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,33 +39,31 @@ def make_hall(
     diagonal: bool = True,
     class_effect: float = 0.0,
 ) -> Hall:
-    """Honest answers by a nominal model (mean p about 0.65), then `copiers` take `share` of the items from the left.
+    """Honest 3PL answers to an easy paper (mean p 0.8, score SD 14), then `copiers` take `share` of the items from the left.
+
+    Wrong options attract very differently, as real ones do.
 
     Args:
         class_effect: standard deviation in logits of a class's shared beliefs about each item; classes of 60 fill two rooms.
     """
     random = np.random.default_rng(seed)
     abilities = random.normal(size=candidates)
-    slope = random.lognormal(0.0, 0.3, items)
-    difficulty = random.normal(-0.5, 1.0, items)
-    attraction = random.normal(0.0, 0.7, (items, OPTIONS))
-    tilt = random.normal(0.0, 0.3, (items, OPTIONS))
+    slope = 1.9 * random.lognormal(0.0, 0.3, items)
+    difficulty = random.normal(-1.2, 1.0, items)
+    attraction = random.normal(0.0, 2.0, (items, OPTIONS - 1))
     key = random.integers(0, OPTIONS, items)
-    logits = attraction[None] + tilt[None] * abilities[:, None, None]
-    wrong = np.ones((items, OPTIONS), dtype=bool)
-    wrong[np.arange(items), key] = False
-    classes = np.arange(candidates) // (2 * ROOM)
-    if class_effect:
-        logits = logits + random.normal(0.0, class_effect, (classes.max() + 1, items, OPTIONS))[classes]
-    level = np.log(np.exp(np.where(wrong[None], logits, -np.inf)).sum(axis=2))
-    logits[:, np.arange(items), key] = level + slope * (abilities[:, None] - difficulty)
-    if class_effect:
-        logits[:, np.arange(items), key] += random.normal(0.0, class_effect, (classes.max() + 1, items))[classes]
-    p = np.exp(logits - logits.max(axis=2, keepdims=True))
-    p /= p.sum(axis=2, keepdims=True)
-    draw = random.random((candidates, items, 1))
-    codes = (draw > np.cumsum(p, axis=2)[:, :, :-1]).sum(axis=2).astype(np.int16)
     place = np.arange(candidates)
+    classes = place // (2 * ROOM)
+    z = slope * (abilities[:, None] - difficulty)
+    pull = np.broadcast_to(attraction, (candidates, items, OPTIONS - 1))
+    if class_effect:
+        z = z + random.normal(0.0, class_effect, (classes.max() + 1, items))[classes]
+        pull = pull + random.normal(0.0, class_effect, (classes.max() + 1, items, OPTIONS - 1))[classes]
+    right = random.random((candidates, items)) < GUESSING + (1 - GUESSING) / (1 + np.exp(-z))
+    weight = np.exp(pull)
+    weight /= weight.sum(axis=2, keepdims=True)
+    wrong = (random.random((candidates, items, 1)) > np.cumsum(weight, axis=2)[:, :, :-1]).sum(axis=2)
+    codes = np.where(right, key, (key + 1 + wrong) % OPTIONS).astype(np.int16)
     seat = place % ROOM
     copied = []
     if copiers:
@@ -87,7 +86,7 @@ def make_hall(
     return Hall(codes, key, abilities, seating, copied)
 
 
-def shuffled_letters(hall: Hall, seed: int, blind: float = 0.0) -> DisplayedLetters:
+def shuffled_letters(hall: Hall, seed: int, blind: float = 0.0, positions: int | None = None) -> DisplayedLetters:
     """Every candidate sees the options in an own order; copiers take the letters of `blind` of the positions as they look."""
     random = np.random.default_rng(seed)
     n, items = hall.codes.shape
@@ -96,4 +95,5 @@ def shuffled_letters(hall: Hall, seed: int, blind: float = 0.0) -> DisplayedLett
     for source, copier in hall.copied:
         taken = random.random(items) < blind
         letters[copier, taken] = letters[source, taken]
-    return DisplayedLetters(letters, np.ones_like(letters), np.full(items, OPTIONS))
+    letters = letters[:, : positions or items]
+    return DisplayedLetters(letters, np.ones_like(letters), np.full(letters.shape[1], OPTIONS))

@@ -18,6 +18,7 @@ from scoring.domain.statistics.similarity.option_models import OptionModel
 BLOCK_ROWS = 512
 CHUNK_CELLS = 4_000_000
 NEVER = 32767.0
+HALF_STEP = 0.5
 Progress = Callable[[int, int], None]
 
 
@@ -41,16 +42,20 @@ class ContentMatch:
         # (B, B, J) chance of an identical answer
         self._hit = np.einsum("xjk,yjk->xyj", model.shares, model.shares)
 
-    def scores(self, pairs: Ints) -> tuple[Floats, Ints]:
-        """Normal score and number of common items of each pair."""
+    def scores(self, pairs: Ints, shift: float = HALF_STEP) -> tuple[Floats, Ints]:
+        """Normal score and number of common items of each pair.
+
+        Args:
+            shift: the tail P(M ≥ m) begins half a step below m; 0 for the mean and spread of the score itself.
+        """
         size = max(1, CHUNK_CELLS // self._answers.item_count)
         score, common = np.empty(len(pairs)), np.empty(len(pairs), dtype=np.int64)
         for start in range(0, len(pairs), size):
             part = slice(start, start + size)
-            score[part], common[part] = self._chunk(pairs[part])
+            score[part], common[part] = self._chunk(pairs[part], shift)
         return score, common
 
-    def _chunk(self, pairs: Ints) -> tuple[Floats, Ints]:
+    def _chunk(self, pairs: Ints, shift: float) -> tuple[Floats, Ints]:
         a, b = self._answers.codes[pairs[:, 0]], self._answers.codes[pairs[:, 1]]
         both = (a >= 0) & (b >= 0)
         matches = ((a == b) & both).sum(axis=1).astype(np.float64)
@@ -64,7 +69,7 @@ class ContentMatch:
         if not complete.all():
             rest = ~complete
             k[:, rest] = cumulants(self._hit[x[rest], y[rest]] * both[rest])
-        return normal_score(matches, k[0], k[1], k[2], k[3]), common
+        return normal_score(matches - shift, k[0], k[1], k[2], k[3]), common
 
     def limits(self, groups: list[tuple[int, Bools]], least_score: float, least_common: int) -> Floats:
         """Fewest identical answers that reach the score, for each two groups (ability bin, items on the form): (S, S)."""
@@ -82,7 +87,7 @@ class ContentMatch:
                 x = np.array([groups[place][0] for place in places])
                 y = np.array([groups[place][0] for place in others])
                 k = cumulants(self._hit[np.ix_(x, y)] * common)
-                reached = normal_score(counts[:, None, None], *(each[None] for each in k)) >= least_score
+                reached = normal_score(counts[:, None, None] - HALF_STEP, *(each[None] for each in k)) >= least_score
                 # counted from above: the score need not rise where it is far below the mean
                 fewest = len(counts) - np.cumprod(reached[::-1], axis=0).sum(axis=0)
                 out[np.ix_(places, others)] = np.where(fewest > common.sum(), NEVER, fewest)

@@ -57,12 +57,12 @@ def estimate_nulls(match: ContentMatch, seating: Seating | None, eligible: Bools
         apart = seating.room[pairs[:, 0]] != seating.room[pairs[:, 1]]
         if apart.sum() >= LEAST_CLASS_PAIRS:
             pairs, kind = pairs[apart], "pairs in different rooms"
-    score, common = match.scores(pairs)
+    score, common = match.scores(pairs, shift=0.0)
     general = _null(kind, score[common >= least_common])
     if seating is None or not np.any(seating.school_class >= 0):
         return Nulls(general, None)
     classmates = _classmates_apart(seating, rows)
-    score, common = match.scores(classmates)
+    score, common = match.scores(classmates, shift=0.0)
     score = score[common >= least_common]
     if len(score) < LEAST_CLASS_PAIRS:
         return Nulls(general, None)
