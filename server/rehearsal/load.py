@@ -70,6 +70,8 @@ class RunningLoad:
         self.log: list[NemesisEvent] = []
         self.over = threading.Event()
         self.fault = ""
+        #: the moment is chosen by somebody else (a mix): strike when called
+        self.at_once = False
         self.seats: list[dict[str, Any]] = []
         self._send = send
 
@@ -180,6 +182,7 @@ def _follow(
     opened.wait()
     for one in nemesis:
         if not run.over.is_set():
+            run.at_once = False
             one.strike(run)
             run.say("")
     given_up_at = time.monotonic() + run.plan.seconds + run.plan.drain_s + PATIENCE_S

@@ -77,6 +77,16 @@ class ServerProcess:
         """As if somebody pulled the plug: SIGKILL, no last words."""
         self._signal(signal.SIGKILL, 5)
 
+    def freeze(self) -> None:
+        """SIGSTOP: it holds its connections and does nothing."""
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """SIGCONT."""
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Ask it to stop; kill it when it does not within some seconds."""
         if not self._signal(signal.SIGTERM, 10):
