@@ -57,17 +57,22 @@ def lose_a_node(scene: Scene, case: FaultCase, times: int) -> list[float]:
         before = len(scene.history.reconnect_s)
         with scene.log.span("node killed"):
             node.kill()
+        killed_at = time.monotonic()
+        names = {one._attempt_id for one in there}
         wait_until(
-            lambda there=there, gone=node.base_url: all(
-                one.nodes.current != gone and one._channel is not None and one._channel.is_open for one in there
-            ),
-            seconds=30, what="everybody is at another node",
+            lambda names=names, killed_at=killed_at: names <= heard_since(scene, killed_at),
+            seconds=60, what="everybody is served by another node", every=0.2,
         )  # fmt: skip
         scene.settle()
         away += scene.history.reconnect_s[before:]
         node.start()
         case.progress(turn + 1, times, "nodes lost")
     return sorted(away)
+
+
+def heard_since(scene: Scene, moment: float) -> set[str]:
+    """Attempts that got an acknowledgement after it."""
+    return {one.attempt_id for one in scene.entries() if one.acked_at is not None and one.acked_at > moment}
 
 
 @fault(
