@@ -22,6 +22,7 @@ from server.delivery.services.save_preferences import save_preferences
 from server.delivery.services.sign_in_candidate import SignInRequest, sign_in_candidate
 from server.delivery.services.submit_attempt import submit_attempt
 from server.delivery.sessions import SignedInCandidate, candidate_of, cookie_name, end_session, hash_of
+from server.delivery.sign_in_door import SignInDoor
 from server.delivery.wire import (
     Begin,
     Begun,
@@ -51,6 +52,7 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
     settings = platform.settings
     cookie = cookie_name(secure=settings.secure_cookies)
     api = Blueprint("candidate", __name__)
+    door = SignInDoor(settings.sign_ins_at_once, platform.clock)
 
     def shown_login() -> str:
         """The log-in this request shows: a pass goes before a cookie, which may be of an earlier log-in here."""
@@ -102,19 +104,16 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
     @public("this is how a candidate signs in; throttled per ticket and per seat")
     def sign_in() -> Response:
         message = parse(SignIn)
-        signed_in = sign_in_candidate(
-            platform.uow,
-            platform.vault,
-            runtime.throttle,
-            SignInRequest(
-                message.ticket_number,
-                message.pin,
-                message.device_secret,
-                message.seat_number,
-                peer_address(),
-                message.rehearsal,
-            ),
+        asked = SignInRequest(
+            message.ticket_number,
+            message.pin,
+            message.device_secret,
+            message.seat_number,
+            peer_address(),
+            message.rehearsal,
         )
+        with door.turn(seated=cookie in request.cookies):
+            signed_in = sign_in_candidate(platform.uow, platform.vault, runtime.throttle, asked)
         with platform.uow.read() as session:
             epoch = session.get_one(Attempt, signed_in.attempt_id).epoch
         response = make_response(state_of(signed_in.attempt_id, epoch, hash_of(signed_in.token)))
