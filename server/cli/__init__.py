@@ -21,6 +21,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "paper": ("server.cli.paper", "试卷 Papers and sealed packages"),
     "promote": ("server.cli.promote", "把备库提升为主库 Make the standby the primary"),
     "restore": ("server.cli.restore", "恢复与恢复演练 Bring a backup back, or try it"),
+    "rehearse": ("server.cli.rehearse", "考前演练与故障 Rehearsal: load, faults, a report to sign"),
     "results": ("server.cli.results", "成绩 Results and their delivery"),
     "score": ("server.cli.score", "评分 Scoring"),
     "serve": ("server.cli.serve", "启动考试服务 Start the exam server"),
