@@ -37,6 +37,8 @@ def own_stores(folder: Path) -> Iterator[Stores]:
     reason = postgres.why_not() or redis_server.why_not()
     if reason:
         raise NotRunHere(reason)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
     with ExitStack() as stack:
         cluster = PostgresCluster(folder / "postgres")
         cluster.create()

@@ -7,7 +7,9 @@ import time
 from tests.faults.registry import ControlMeasured, FaultCase, Measured, Repetitions, control_of, fault
 from tests.faults.scene import Scene, exam_scene
 
-CANDIDATES, PACE_S = 100, 1.0
+#: the load of the matrix: 100 answers a second
+CANDIDATES, PACE_S = 200, 2.0
+FEW, FEW_PACE_S = 24, 1.0
 GOAL_S = 5.0
 #: everybody answers for so long between two kills
 CALM_S = (0.6, 2.0)
@@ -32,12 +34,12 @@ def kill_and_restart(scene: Scene, case: FaultCase, times: int) -> list[float]:
 @fault(
     "F1", "工作进程被强制结束", "Web worker killed with SIGKILL", promises=("P1", "P2"),
     goal="0 acknowledged answers lost or doubled; every client's answer accepted again <= 5 s after the kill",
-    repetitions=Repetitions(short=2, full=50, fixed_s=40, each_s=6.5),
+    repetitions=Repetitions(short=2, full=50, fixed_s=65, each_s=7),
     control="acknowledging before the commit must lose answers",
 )  # fmt: skip
 def worker_killed(case: FaultCase) -> Measured:
-    candidates = CANDIDATES if case.repetitions > 2 else 24
-    with exam_scene(case, candidates=candidates, pace_s=PACE_S) as scene:
+    candidates, pace_s = (CANDIDATES, PACE_S) if case.repetitions > 2 else (FEW, FEW_PACE_S)
+    with exam_scene(case, candidates=candidates, pace_s=pace_s) as scene:
         scene.begin()
         waits = kill_and_restart(scene, case, case.repetitions)
         verdict = scene.verdict()
@@ -51,7 +53,7 @@ def worker_killed(case: FaultCase) -> Measured:
             "wrong_final": verdict.wrong_final, "wait_s_max": round(max(waits), 2),
             "wait_s_median": round(sorted(waits)[len(waits) // 2], 2),
         },
-        remark=f"{candidates} candidates, one answer each {PACE_S:g} s; one process on SQLite",
+        remark=f"{candidates} candidates, one answer each {pace_s:g} s; one process on SQLite",
     )  # fmt: skip
 
 
