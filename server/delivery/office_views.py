@@ -43,9 +43,14 @@ def register(app: Flask, platform: Platform) -> None:
     @require(Permission.SCHEDULING_SITTING_PLAN)
     def publish(sitting_id: str) -> Response:
         parse(NoFields)
-        sitting = publish_sitting(platform.uow, sitting_id, current_actor())
-        made = prepare_attempts(platform.uow, sitting_id, current_actor())
-        return jsonify(state=sitting.state, attempts=made)
+        with platform.uow.read() as session:
+            state = require_sitting(session, sitting_id).state
+        # whoever died between the two steps has published a sitting without attempts: pressing again makes them
+        made = prepare_attempts(platform.uow, sitting_id, current_actor()) if state == SittingState.PUBLISHED else 0
+        if not made:
+            state = publish_sitting(platform.uow, sitting_id, current_actor()).state
+            made = prepare_attempts(platform.uow, sitting_id, current_actor())
+        return jsonify(state=state, attempts=made)
 
     @api.post(f"{SITTING}/seal-room")
     @require(Permission.BANK_PAPER_SEAL)

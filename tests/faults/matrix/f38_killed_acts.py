@@ -217,7 +217,7 @@ def _judged(act: Act, work: Path, wrong: list[str]) -> str:
 @fault(
     "F38", "开卷、导入、迁移、发布中被杀", "Killed during unsealing, import, migration, publication", promises=("P9", "I12"),
     goal="the state is that of before or after, the same act finishes afterwards: 100 %",
-    repetitions=Repetitions(short=2, full=50, fixed_s=35, each_s=3.5),
+    repetitions=Repetitions(short=0, full=50, fixed_s=40, each_s=12),
     control="unsealing in two transactions must leave a state between",
 )  # fmt: skip
 def killed_acts(case: FaultCase) -> Measured:
