@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from rich.console import Console
 from rich.live import Live
@@ -22,6 +24,8 @@ from server.adapters.real_thread import in_real_thread
 from server.cli.context import REFUSED, JsonOption
 from server.core.clock import SystemClock
 from server.core.errors import InvalidInput, MingyuanError
+from server.rehearsal.drill import STEPS, Drill, DrillStep, Watch, drill_facts
+from server.rehearsal.drill_watch import BoardWatch, HealthWatch, PersonWatch
 from server.rehearsal.load import LoadFailed, run_load
 from server.rehearsal.load_plan import LoadPlan, LoadReport, Progress
 from server.rehearsal.nemesis.catalogue import FAULTS, FaultKind, find_fault
@@ -30,12 +34,15 @@ from server.rehearsal.past_rehearsals import store_rehearsal
 from server.rehearsal.rehearse import Wish, rehearse
 from server.rehearsal.report_pdf import draw_report
 from server.rehearsal.server_process import ServerDidNotStart
+from server.rehearsal.staff import StaffRefused
 from server.rehearsal.tickets_file import read_tickets
 from server.rehearsal.where_allowed import check_addresses
 
 app = typer.Typer(invoke_without_command=True)
 screen = Console(stderr=True)
-NOT_PASSED = 2
+#: a bar that was not met is told in the facts (`passed`, `bars`); damaged answers are an exit status as well
+ANSWERS_DAMAGED = 2
+STEP_FAILED = 3
 LINE_EVERY_S = 5.0
 
 AddressOption = Annotated[
@@ -103,8 +110,8 @@ def rehearse_command(
             facts = _facts(outcome, kinds, place, "自带服务（本机） own server", needs.database, needs.nodes)
         keep(facts, report, record or data)
     _print(facts, as_json)
-    if not facts["passed"]:
-        raise typer.Exit(NOT_PASSED)
+    if any(facts[name] for name in ("lost", "duplicated", "foreign", "wrong_final")):
+        raise typer.Exit(ANSWERS_DAMAGED)
 
 
 def _against(
@@ -231,3 +238,84 @@ def _print(facts: dict[str, Any], as_json: bool) -> None:
         f"已确认 {facts['acked']} 次，每秒 {facts['saves_per_s']:g} 次；保存 p50 {save['p50']:g} · p95 {save['p95']:g} · "
         f"p99 {save['p99']:g} · 最长 {save['max']:g} ms；服务器 CPU {facts['server_cpu_s']} s"
     )
+
+
+@app.command("drill")
+def drill_command(
+    address: Annotated[
+        list[str], typer.Option("--address", help="考试服务器地址，可多次 Address of a node; repeat for all.")
+    ],
+    step: Annotated[list[str] | None, typer.Option(help=f"步骤，可多次，默认全部 Steps: {', '.join(STEPS)}.")] = None,
+    by: Annotated[str, typer.Option(help="执行人，不写则逐步询问 Who does it.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="不等待确认 Do not wait for the Enter key.")] = False,
+    wait: Annotated[float, typer.Option(help="每步最多等待秒数，0 为默认 Wait at most so long.")] = 0,
+    login: Annotated[str, typer.Option(help="看换机步骤的监考员登录名 A proctor's log-in, to watch the swap.")] = "",
+    password: Annotated[str, typer.Option(envvar="MINGYUAN_STAFF_PASSWORD", help="其密码 Password.")] = "",
+    sitting: Annotated[str, typer.Option(help="模拟场次编号 The rehearsal sitting.")] = "",
+    room: Annotated[str, typer.Option(help="考场编号 The room.")] = "",
+    yes_foreign: ForeignOption = None,
+    report: ReportOption = None,
+    place: PlaceOption = "",
+    record: RecordOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """现场演习：按提示动手，程序观察并计时 People break real machines; this watches and measures."""
+    with refusals_told():
+        addresses = check_addresses(address, yes_foreign or ())
+        steps = [_step(name, wait) for name in step or STEPS]
+        board = (login, password, sitting, room) if all((login, password, sitting, room)) else None
+        drill = Drill(lambda one: _ask_who(one, by, yes=yes), lambda words: screen.print(f"· {words}"))
+        for one in steps:
+            watch = _watch(one, addresses, board, yes=yes)
+            try:
+                drill.play(one, watch)
+            finally:
+                watch.close()
+        now = SystemClock().now().astimezone(UTC)
+        facts = drill_facts(drill.outcomes, made_at=now, place=place, server="、".join(addresses), nodes=len(addresses))
+        keep(facts, report, record)
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False))
+    if not facts["passed"]:
+        raise typer.Exit(STEP_FAILED)
+
+
+def _step(name: str, wait: float) -> DrillStep:
+    if name not in STEPS:
+        names = ", ".join(STEPS)
+        raise InvalidInput(
+            "STEP_UNKNOWN", f"没有步骤 {name}。可用：{names}。", f"There is no step {name}. There are: {names}."
+        )
+    found = STEPS[name]
+    return replace(found, disturbed_within_s=wait, recovered_within_s=wait) if wait else found
+
+
+def _ask_who(step: DrillStep, by: str, *, yes: bool) -> str:
+    screen.rule(f"{step.words_zh} {step.words_en}")
+    screen.print(step.instruction_zh)
+    if yes:
+        return by
+    who = by or typer.prompt("执行人 Who does it", err=True)
+    typer.prompt("准备好后按回车，然后立即动手 Press Enter, then do it", default="", show_default=False, err=True)
+    return str(who)
+
+
+def _watch(step: DrillStep, addresses: list[str], board: tuple[str, str, str, str] | None, *, yes: bool) -> Watch:
+    if step.key in ("server-kill", "lan-cut"):
+        return HealthWatch(addresses)
+    if step.key == "pc-swap" and board is not None:
+        try:
+            return BoardWatch(addresses[0], *board)
+        except (StaffRefused, httpx.HTTPError) as error:
+            raise InvalidInput("BOARD_NOT_SEEN", f"看板打不开：{error}", f"The board cannot be read: {error}") from None
+
+    def ask() -> None:
+        if not yes:
+            typer.prompt(
+                "考生已能继续作答时按回车 Press Enter when the candidate goes on",
+                default="",
+                show_default=False,
+                err=True,
+            )
+
+    return PersonWatch(ask)
