@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import group_commit, runs
+from tests.bench import group_commit, runs, statistics
 from tests.bench.bars import BARS, judge
 from tests.bench.hall import Hall, furnish
 from tests.bench.load import a_stand
@@ -151,6 +151,7 @@ def main() -> None:
         if not wanted.quick:
             say("group commit alone")
             facts["group_commit"] = group_commit.measure(folder)
+            facts["statistics"] = statistics.measure()
         if wanted.only != "postgresql":
             facts["sqlite"] = on_sqlite(folder / "sqlite", quick=wanted.quick, say=say)
         if wanted.only != "sqlite":
