@@ -10,11 +10,14 @@ from typing import Any
 import httpx
 
 from server.rehearsal.history import Verdict
+from server.takeover.models import Outage
 from tests.faults.registry import FaultCase, NotRunHere
 from tests.faults.scene import Node, Scene, exam_scene
 from tests.support import postgres, redis_server
 from tests.support.postgres import PostgresCluster
 from tests.support.postgres_pair import PostgresPair, postgres_pair
+
+NOT_YET = {"ADMISSION_NOT_OPEN", "SITTING_NOT_READY", "SEALED", "NOT_STARTED"}
 
 
 def need(*reasons: str | None) -> None:
@@ -91,8 +94,14 @@ def wrong(verdict: Verdict) -> int:
 
 
 def refused(scene: Scene) -> list[str]:
-    """Errors that somebody's page would have shown."""
-    return sorted({code for one in scene.candidates for code in one.seen.refusals})
+    """Errors that somebody's page would have shown; before the start "not yet" is an answer, not an error."""
+    return sorted({code for one in scene.candidates for code in one.seen.refusals} - NOT_YET)
+
+
+def outages(scene: Scene) -> list[float]:
+    """How long each outage was that the nodes measured and gave back, s."""
+    with scene.platform.uow.read() as session:
+        return [round((row.to_at - row.from_at).total_seconds(), 1) for row in session.query(Outage).all()]
 
 
 def counts(verdict: Verdict) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.faults.database_scene import counts, health, refused, scene_on_postgres, wrong
+from tests.faults.database_scene import counts, health, outages, refused, scene_on_postgres, wrong
 from tests.faults.registry import ControlMeasured, FaultCase, Measured, Repetitions, control_of, fault
 from tests.faults.scene import Scene
 from tests.support.postgres import PostgresCluster
@@ -49,6 +49,7 @@ def database_down(case: FaultCase) -> Measured:
             said.append(was_said)
             case.progress(turn + 1, case.repetitions, "back")
         same_process = scene.server.pid == pid
+        measured = outages(scene)
         given_back = [one.seen.given_back_s for one in scene.candidates]
         verdict, errors = scene.verdict(), refused(scene)
     return Measured(
@@ -58,6 +59,7 @@ def database_down(case: FaultCase) -> Measured:
         figures={
             **counts(verdict), "caught_up_s_max": round(max(caught_up), 2), "errors_shown": errors,
             "given_back_s": [round(min(given_back), 1), round(max(given_back), 1)], "away_s": away_s,
+            "outages_s": measured, "really_away_s": [round(ended - began, 1) for _, began, ended in scene.log.spans],
         },
         remark=f"{candidates} candidates; away for {away_s:g} s, alternately killed and stopped",
     )  # fmt: skip
