@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from server.rehearsal.server_process import ServerDidNotStart
 from tests.bench import group_commit, runs, statistics
 from tests.bench.bars import BARS, judge
 from tests.bench.hall import Hall, furnish
@@ -31,8 +32,8 @@ Facts = dict[str, Any]
 FEW, MANY, EXAMS = 200, 1_000, 20
 
 
-def on_sqlite(folder: Path, *, quick: bool, say: Callable[[str], None]) -> Facts:
-    """Everything on SQLite."""
+def on_sqlite(folder: Path, facts: Facts, *, quick: bool, say: Callable[[str], None]) -> None:
+    """Everything on SQLite, into `facts`."""
     say("a hall on SQLite")
     rounds, seconds, paced = (2, 1.5, 6.0) if quick else (3, 2.5, 16.0)
     many = 0 if quick else MANY
@@ -40,7 +41,7 @@ def on_sqlite(folder: Path, *, quick: bool, say: Callable[[str], None]) -> Facts
     people = FEW + many + EXAMS + 20
     folder.mkdir()
     hall = furnish(folder, people)
-    facts: Facts = {"items": hall.item_count}
+    facts["items"] = hall.item_count
     with a_stand(hall) as stand:
         say(f"start of {FEW}")
         facts["start_200"] = runs.start_stampede(stand, 0, FEW)
@@ -69,14 +70,14 @@ def on_sqlite(folder: Path, *, quick: bool, say: Callable[[str], None]) -> Facts
         stand.pump.ask("papers_early", first=people - 20, last=people)
         facts["statements"] = runs.statements(stand, people - 20, people)
     close(hall)
-    return facts
 
 
-def on_postgres(folder: Path, *, quick: bool, say: Callable[[str], None]) -> Facts:
-    """The hot path on a PostgreSQL cluster of our own, its processes counted in."""
+def on_postgres(folder: Path, facts: Facts, *, quick: bool, say: Callable[[str], None]) -> None:
+    """The hot path on a PostgreSQL cluster of our own, its processes counted in; into `facts`."""
     reason = why_not()
     if reason:
-        return {"not_run": reason}
+        facts["not_run"] = reason
+        return
     say("a hall on PostgreSQL")
     rounds, seconds, paced = (2, 1.5, 5.0) if quick else (3, 2.5, 12.0)
     folder.mkdir()
@@ -90,7 +91,6 @@ def on_postgres(folder: Path, *, quick: bool, say: Callable[[str], None]) -> Fac
         url = cluster.url(cluster.create_database())
         hall = furnish(data, FEW + 20, url)
         postmaster = int((cluster.data / "postmaster.pid").read_text().splitlines()[0])
-        facts: Facts = {}
         with a_stand(hall, postmaster=postmaster) as stand:
             say("start and saves on PostgreSQL")
             facts["start_200"] = runs.start_stampede(stand, 0, FEW)
@@ -106,7 +106,6 @@ def on_postgres(folder: Path, *, quick: bool, say: Callable[[str], None]) -> Fac
         close(hall)
     finally:
         cluster.stop()
-    return facts
 
 
 def close(hall: Hall) -> None:
@@ -136,7 +135,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["sqlite", "postgresql"], help="one of the two databases")
     wanted = parser.parse_args()
     began = time.monotonic()
-    loads = [load_average()]
+    loads, failures = [load_average()], list[str]()
 
     def say(what: str) -> None:
         loads.append(load_average())
@@ -145,17 +144,22 @@ def main() -> None:
     facts: Facts = {
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
     }
-    with tempfile.TemporaryDirectory(prefix="mingyuan-bench-", dir="/tmp") as name:  # noqa: S108 - PostgreSQL's own user must reach it
+    with tempfile.TemporaryDirectory(prefix="mingyuan-bench-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
         if not wanted.quick:
             say("group commit alone")
             facts["group_commit"] = group_commit.measure(folder)
             facts["statistics"] = statistics.measure()
-        if wanted.only != "postgresql":
-            facts["sqlite"] = on_sqlite(folder / "sqlite", quick=wanted.quick, say=say)
-        if wanted.only != "sqlite":
-            facts["postgresql"] = on_postgres(folder / "postgresql", quick=wanted.quick, say=say)
+        for part, run in (("sqlite", on_sqlite), ("postgresql", on_postgres)):
+            if wanted.only not in (None, part):
+                continue
+            facts[part] = {}
+            try:
+                run(folder / part, facts[part], quick=wanted.quick, say=say)
+            except (RuntimeError, OSError, ServerDidNotStart) as failure:  # what was measured before it is worth having
+                failures.append(f"{part}: {failure}")
+                say(failures[-1][:400])
     say("done")
     facts["machine"] |= {
         "load_at_start": loads[0], "load_highest": max(loads), "load_at_end": loads[-1],
@@ -164,6 +168,8 @@ def main() -> None:
     print_tables(facts)
     if wanted.json:
         wanted.json.write_text(json.dumps(facts, indent=1) + "\n")
+    if failures:
+        sys.exit("\n".join(failures))
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ class Line:
 class Channel(asyncio.Protocol):
     """One page's live channel."""
 
-    def __init__(self, seat: Seat, line: Line, host: str) -> None:
-        self.seat, self.line, self.host = seat, line, host
+    def __init__(self, seat: Seat, line: Line, host: str, namespace: str = NAMESPACE) -> None:
+        self.seat, self.line, self.host, self.namespace = seat, line, host, namespace
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.on_ack: Callable[[bytes], None] | None = None
         self.sent_bytes = self.got_bytes = 0
@@ -102,10 +102,11 @@ class Channel(asyncio.Protocol):
         buffer, at = self._buffer, 0
         while len(buffer) - at >= 2:
             size, start = buffer[at + 1], at + 2
-            if size == 126:
-                if len(buffer) - at < 4:
+            if size >= 126:
+                wide = 2 if size == 126 else 8
+                if len(buffer) - at < 2 + wide:
                     break
-                size, start = struct.unpack_from("!H", buffer, at + 2)[0], at + 4
+                size, start = int.from_bytes(buffer[at + 2 : at + 2 + wide], "big"), at + 2 + wide
             if len(buffer) < start + size:
                 break
             if buffer[at] == 0x81:
@@ -120,7 +121,7 @@ class Channel(asyncio.Protocol):
                 self.on_ack(packet)
         elif packet[:1] == b"0":
             auth = json.dumps({"page_id": self.seat["page_id"]}, separators=(",", ":"))
-            self._write(f"40{NAMESPACE},{auth}")
+            self._write(f"40{self.namespace},{auth}")
         elif packet[:1] == b"2":
             self._write("3")
         elif head == b"40":
@@ -138,7 +139,7 @@ class Channel(asyncio.Protocol):
     def send(self, event: str) -> None:
         """One answer, or one message that asks for nothing."""
         self._number += 1
-        body = self.line.body()
+        body = self.line.body() if event != "heartbeat" else f'{{"page_id":"{self.seat["page_id"]}","unsent":0}}'
         self._write(f'42{NAMESPACE},{self._number % 1000}["{event}",{body}]')
 
 
@@ -148,6 +149,7 @@ class Requests(asyncio.Protocol):
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._reply: asyncio.Future[tuple[int, bytes]] | None = None
+        self.cookie = ""
         self.sent_bytes = self.got_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -168,6 +170,9 @@ class Requests(asyncio.Protocol):
         size = int(head[place + 15 :].split(b"\r\n", 1)[0]) if place >= 0 else 0
         if len(self._buffer) >= end + 4 + size and self._reply is not None:
             body = bytes(self._buffer[end + 4 : end + 4 + size])
+            given = bytes(self._buffer[:end]).partition(b"Set-Cookie: ")[2]
+            if given:
+                self.cookie = given.split(b";", 1)[0].decode()
             self._buffer.clear()
             self._reply.set_result((int(head[9:12]), body))
 
@@ -189,6 +194,7 @@ class Generator:
         self.http: dict[int, Requests] = {}
         self.papers: dict[int, bytes] = {}
         self.paper_bytes: list[int] = []
+        self.boards: list[Channel] = []
 
     async def _requests(self, place: int) -> Requests:
         if place not in self.http:
@@ -207,6 +213,10 @@ class Generator:
 
     async def connect(self, people: int) -> dict[str, Any]:
         """Open the live channels of the first so many, a hundred at a time."""
+        return await self.connect_some(0, people)
+
+    async def connect_some(self, first: int, last: int) -> dict[str, Any]:
+        """Open the live channels of these."""
         began = time.monotonic()
 
         async def one(place: int) -> None:
@@ -217,10 +227,90 @@ class Generator:
             await channel.ready
             self.channels[place] = channel
 
-        waiting = [place for place in range(people) if place not in self.channels]
+        waiting = [place for place in range(first, last) if place not in self.channels]
         for start in range(0, len(waiting), 100):
             await asyncio.gather(*(one(place) for place in waiting[start : start + 100]))
         return {"connected": len(self.channels), "s": time.monotonic() - began}
+
+    async def watch(self, boards: list[dict[str, str]]) -> dict[str, Any]:
+        """Leave so many boards of rooms open; what comes is counted and thrown away."""
+        loop = asyncio.get_running_loop()
+        for board in boards:
+            seat = {"cookie": board["cookie"], "page_id": ""}
+            _, channel = await loop.create_connection(
+                lambda seat=seat: Channel(seat, self.lines[0], self.host, "/proctor"), "127.0.0.1", self.port
+            )
+            await channel.ready
+            told = {"sitting_id": board["sitting_id"], "room_id": board["room_id"]}
+            channel._write("42/proctor,1" + json.dumps(["watch_room", told]))
+            self.boards.append(channel)
+        await asyncio.sleep(0.5)
+        return {"boards": len(self.boards)}
+
+    async def look_away(self) -> dict[str, Any]:
+        """Close the boards."""
+        told = sum(board.told for board in self.boards)
+        got = sum(board.got_bytes for board in self.boards)
+        for board in self.boards:
+            board.transport.close()
+        self.boards.clear()
+        return {"deltas": told, "bytes": got}
+
+    async def sign_in(self, first: int, last: int, at_once: int) -> dict[str, Any]:
+        """As the page does: ticket number and PIN, then the state."""
+        turn = asyncio.Semaphore(at_once)
+        waits: list[float] = []
+
+        async def one(place: int) -> None:
+            seat = self.seats[place]
+            body = json.dumps({"ticket_number": seat["ticket_number"], "pin": seat["pin"], "device_secret": "d" * 64})
+            async with turn:
+                http = await self._requests(place)
+                began = time.monotonic()
+                status, reply = await http.ask(self._request(place, "POST", "/api/candidate/sign-in", body))
+                if status != 200:
+                    raise ConnectionError(reply.decode()[:200])
+                seat["cookie"] = http.cookie
+                waits.append((time.monotonic() - began) * 1000)
+                for _ in range(2):  # the two confirmations are answered with the state as well
+                    await http.ask(self._request(place, "GET", "/api/candidate/state"))
+
+        await asyncio.gather(*(one(place) for place in range(first, last)))
+        return {"ms": percentiles(waits)}
+
+    async def answer_all(self, first: int, last: int, count: int) -> dict[str, Any]:
+        """Each of them so many answers by the live channel, one after the other."""
+        acked = 0
+
+        async def one(place: int) -> None:
+            nonlocal acked
+            channel, loop = self.channels[place], asyncio.get_running_loop()
+            for _ in range(count):
+                reply: asyncio.Future[bytes] = loop.create_future()
+                channel.on_ack = reply.set_result
+                channel.send("record_answers")
+                acked += b'"ok":true' in await asyncio.wait_for(reply, 20)
+
+        await asyncio.gather(*(one(place) for place in range(first, last)))
+        return {"acked": acked}
+
+    async def submit_all(self, first: int, last: int) -> dict[str, Any]:
+        """All hand in at one moment."""
+        waits: list[float] = []
+        ended = 0
+
+        async def one(place: int, at: float) -> None:
+            nonlocal ended
+            body = json.dumps({"page_id": self.seats[place]["page_id"], "answered": 90})
+            status, reply = await self.http[place].ask(self._request(place, "POST", "/api/candidate/submit", body))
+            waits.append((time.monotonic() - at) * 1000)
+            ended += status == 200 and bool(json.loads(reply).get("receipt"))
+
+        for place in range(first, last):
+            await self._requests(place)
+        at = time.monotonic()
+        await asyncio.gather(*(one(place, at) for place in range(first, last)))
+        return {"ended": ended, "ms": percentiles(waits)}
 
     async def disconnect(self) -> dict[str, Any]:
         """Close all of them."""
