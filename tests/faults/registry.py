@@ -32,14 +32,15 @@ class Repetitions:
     """How many random repetitions: in the short form (CI) and on demand. `short=0` keeps the fault out of CI.
 
     A run that lasts instead of repeating (a soak, a span of bad network) counts minutes. `fixed_s` and `each_s` are what
-    setting up and one repetition cost in seconds, about: `--full-time-budget` shares the time by them until a run has
-    been measured on the machine.
+    setting up and one repetition cost in seconds, about, and `short_s` the short form with its control:
+    `--full-time-budget` shares the time by them until a run has been measured on the machine, and CI takes the cheapest.
     """
 
     short: int
     full: int
     fixed_s: float = 25.0
     each_s: float = 5.0
+    short_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

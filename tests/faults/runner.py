@@ -18,6 +18,8 @@ Progress = Callable[[int, int, str], None]
 #: a control whose damage is a matter of chance gets another seed each time
 SEED_STEP = 7919
 LINE_LIMIT = 300
+#: up to so many repetitions runs take a smaller load, so that their time says little about many
+FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +136,29 @@ def _joined(*parts: str) -> str:
 # ── how much, when time is short ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def expected_s(fault: Fault, repetitions: int, kept: Record | None) -> float:
+def expected_s(fault: Fault, repetitions: int, kept: Record | None = None) -> float:
     """How long a row takes, control included: as measured last, else as its author thought."""
     plan = fault.repetitions
-    each = plan.each_s
-    control = plan.fixed_s + min(repetitions, 3) * each if fault.control else 0.0
-    if kept is not None and kept.repetitions and kept.wall_s and kept.result != NOT_RUN:
-        control = kept.control.wall_s if kept.control else 0.0
-        each = max(0.01, (kept.wall_s - control - plan.fixed_s) / kept.repetitions)
-    return plan.fixed_s + repetitions * each + control
+    if kept is not None and kept.repetitions and kept.n and kept.result != NOT_RUN:
+        control_s = kept.control.wall_s if kept.control else 0.0
+        each = plan.each_s
+        if kept.repetitions > FEW:
+            each = max(0.01, (kept.wall_s - control_s - plan.fixed_s) / kept.repetitions)
+        return max(control_s, kept.wall_s + (repetitions - kept.repetitions) * each)
+    if plan.short_s is not None and repetitions <= max(1, plan.short):
+        return plan.short_s
+    control_s = min(plan.fixed_s, 30.0) + min(repetitions, FEW) * min(plan.each_s, 10.0) if fault.control else 0.0
+    return plan.fixed_s + repetitions * plan.each_s + control_s
+
+
+def choose_for_ci(faults: Mapping[str, Fault], seconds: float) -> dict[str, Fault]:
+    """The cheapest short forms that together fit into the time."""
+    chosen: dict[str, Fault] = {}
+    for row, one in sorted(faults.items(), key=lambda pair: expected_s(pair[1], pair[1].repetitions.short)):
+        spent = sum(expected_s(other, other.repetitions.short) for other in chosen.values())
+        if one.repetitions.short and spent + expected_s(one, one.repetitions.short) <= seconds:
+            chosen[row] = one
+    return chosen
 
 
 def share_budget(

@@ -141,7 +141,7 @@ WAYS: dict[str, tuple[Callable[[sqlite3.Connection, random.Random, int], int | N
 @fault(
     "F37", "审计日志被改、被删、被截、被重写", "Audit log changed, dropped, cut, rewritten", promises=("P10",),
     goal="100 % found, the first bad number named; a complete rewrite found by a head kept outside",
-    repetitions=Repetitions(short=2, full=50, fixed_s=8, each_s=0.4),
+    repetitions=Repetitions(short=2, full=50, fixed_s=8, each_s=3, short_s=12),
     control="a complete rewrite judged without the head kept outside must go unnoticed",
 )  # fmt: skip
 def audit_tampered(case: FaultCase) -> Measured:

@@ -71,7 +71,7 @@ def storage_alarms(scene: Scene) -> set[tuple[str, str]]:
 @fault(
     "F27", "数据盘写满", "Data volume full", promises=("P1",),
     goal="nothing acknowledged is lost; red alarm in every room; drained <= 60 s after space is freed",
-    repetitions=Repetitions(short=1, full=10, fixed_s=40, each_s=25),
+    repetitions=Repetitions(short=0, full=10, fixed_s=40, each_s=25),
     control="a writer that says it has stored while the disk is full must lose answers",
 )  # fmt: skip
 def disk_full(case: FaultCase) -> Measured:
@@ -83,6 +83,7 @@ def disk_full(case: FaultCase) -> Measured:
         exam_scene(case, candidates=CANDIDATES, pace_s=PACE_S, data=disk.place / "data") as scene,
     ):
         scene.begin()
+        scene.person(scene.site.clerk)  # a log-in is a row: nobody new comes in while the disk is full
         for turn in range(case.repetitions):
             with scene.log.span("disk full"):
                 disk.fill()

@@ -48,7 +48,7 @@ def cut_replies(people: list[WirePerson], case: FaultCase, times: int) -> int:
 @fault(
     "F12", "提交后回复被切断", "Reply cut after the commit", promises=("P1", "P8"),
     goal="0 doubled, 0 lost; acknowledged after the retry",
-    repetitions=Repetitions(short=60, full=1000, fixed_s=16, each_s=0.06),
+    repetitions=Repetitions(short=60, full=1000, fixed_s=16, each_s=0.06, short_s=25),
     control="without looking for repeats the same answer must stand twice",
 )  # fmt: skip
 def reply_cut(case: FaultCase) -> Measured:

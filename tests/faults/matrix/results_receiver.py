@@ -151,7 +151,7 @@ def counts_of(uow: UnitOfWork) -> dict[str, int]:
 @fault(
     "F36", "成绩接收方停机、重复应答、报错", "Results receiver down, answering twice, failing", promises=("P11",),
     goal="100 % delivered, each result in effect once",
-    repetitions=Repetitions(short=1, full=10, fixed_s=2, each_s=4),
+    repetitions=Repetitions(short=1, full=10, fixed_s=2, each_s=4, short_s=8),
     control="a receiver that does not look at the idempotency key must count results twice",
 )  # fmt: skip
 def receiver_in_trouble(case: FaultCase) -> Measured:

@@ -159,7 +159,7 @@ def proctor_is_told(scene: Scene, person: WirePerson) -> bool:
 @fault(
     "F26", "换机后旧机醒来", "The old PC wakes up after a swap", promises=("P7",),
     goal="old writes get SESSION_MOVED, are kept and shown to the proctor, never merged",
-    repetitions=Repetitions(short=3, full=20, fixed_s=18, each_s=0.8),
+    repetitions=Repetitions(short=3, full=20, fixed_s=18, each_s=0.8, short_s=30),
     control="without fencing by epoch the old PC's answers must count",
 )  # fmt: skip
 def old_pc_wakes_up(case: FaultCase) -> Measured:

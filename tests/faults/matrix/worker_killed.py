@@ -34,7 +34,7 @@ def kill_and_restart(scene: Scene, case: FaultCase, times: int) -> list[float]:
 @fault(
     "F1", "工作进程被强制结束", "Web worker killed with SIGKILL", promises=("P1", "P2"),
     goal="0 acknowledged answers lost or doubled; every client's answer accepted again <= 5 s after the kill",
-    repetitions=Repetitions(short=2, full=50, fixed_s=65, each_s=7),
+    repetitions=Repetitions(short=2, full=50, fixed_s=65, each_s=7, short_s=50),
     control="acknowledging before the commit must lose answers",
 )  # fmt: skip
 def worker_killed(case: FaultCase) -> Measured:
