@@ -83,8 +83,8 @@ class NodeDuty:
         self._beat_at = self._platform.clock.monotonic()
         self._renew()
         if self.holds():
-            sweep_room_cuts(self.fenced, self._platform.node_id)
-            sweep_silent_seats(self.fenced, self._platform.node_id)
+            sweep_room_cuts(self.fenced)
+            sweep_silent_seats(self.fenced)
             close_overdue(self.fenced)
 
     def can_write(self) -> bool:

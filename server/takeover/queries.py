@@ -116,8 +116,9 @@ def rooms_cut_off(session: Session) -> set[tuple[str, str]]:
     return {(sitting_id, room_id or "") for sitting_id, room_id in session.execute(query)}
 
 
-def listening_since(session: Session, node_id: str) -> datetime:
-    """Since when candidates could be heard: this node's start or the end of the last outage, whichever came later."""
-    started = session.get_one(Node, node_id).started_at
-    outage_end = last_outage_end(session)
-    return max(started, outage_end) if outage_end else started
+def listening_since(session: Session, now: datetime) -> datetime:
+    """Since when somebody has listened to candidates: the end of the last outage, else the first start of any node.
+
+    Not this node's own start: while it was away another one heard them, or an outage is on record.
+    """
+    return last_outage_end(session) or session.scalar(select(func.min(Node.started_at))) or now

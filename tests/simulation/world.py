@@ -84,6 +84,7 @@ class World:
         self.profile = replace(load_profile("default").compressed(FASTER), sources={})
         self.exam = Exam(self.profile, START, DURATION, rules)
         self.now = START - timedelta(seconds=60)
+        self.opened_at = self.now
         self.rooms = [f"r{number}" for number in range(rooms)]
         self.people = []
         for room in self.rooms:
@@ -161,7 +162,7 @@ class World:
         require(
             held is not None and held.generation == lease.generation, "lease", f"{node.name} works under an old lease"
         )
-        sweep(self.exam, here, max([node.started_at, *self.exam.outage_ends]))
+        sweep(self.exam, here, max(self.exam.outage_ends, default=self.opened_at))
 
     # ── candidates ───────────────────────────────────────────────────────────────────────────────────────────────
 

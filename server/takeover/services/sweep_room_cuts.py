@@ -23,7 +23,7 @@ from server.takeover.queries import CAUSE_OF_CUTS, last_heard_by_room, listening
 CAUSE = CAUSE_OF_CUTS
 
 
-def sweep_room_cuts(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOLDS) -> list[str]:
+def sweep_room_cuts(uow: UnitOfWork, limits: Thresholds = THRESHOLDS) -> list[str]:
     """Open and end LAN interruptions; returns the ids of the ledger rows that changed. Call it every second.
 
     While a room is cut off its clocks stand still (the row is provisional), so that nobody is timed out behind a dead
@@ -34,8 +34,8 @@ def sweep_room_cuts(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOL
     with uow.read() as session:
         rooms = last_heard_by_room(session)
         open_rooms = rooms_cut_off(session)
-        since = listening_since(session, node_id)
         now = uow.clock.now()
+        since = listening_since(session, now)
         suspects = [
             key
             for key, heard in rooms.items()
@@ -43,13 +43,13 @@ def sweep_room_cuts(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOL
         ]
     for sitting_id, room_id in sorted(suspects):
         with uow() as work:
-            entry = _judge_room(work, sitting_id, room_id, node_id, limits)
+            entry = _judge_room(work, sitting_id, room_id, limits)
             if entry is not None:
                 changed.append(entry.id)
     return changed
 
 
-def _judge_room(work: Work, sitting_id: str, room_id: str, node_id: str, limits: Thresholds) -> TimeEntry | None:
+def _judge_room(work: Work, sitting_id: str, room_id: str, limits: Thresholds) -> TimeEntry | None:
     session, now = work.session, work.clock.now()
     # Two nodes that sweep together stand in line at the attempts.
     session.scalars(
@@ -65,7 +65,7 @@ def _judge_room(work: Work, sitting_id: str, room_id: str, node_id: str, limits:
         return _end_cut(work, automatic[0], heard, limits)
     if entries or room_clock(session, sitting_id, room_id, now).phase is not ClockPhase.RUNNING:
         return None
-    cut = find_room_cut(heard, listening_since=listening_since(session, node_id), now=now, limits=limits)
+    cut = find_room_cut(heard, listening_since=listening_since(session, now), now=now, limits=limits)
     if cut is None:
         return None
     entry = append_row(

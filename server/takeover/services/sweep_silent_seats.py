@@ -31,22 +31,22 @@ CAUSE = "pc_failure"
 REASON = "本机与服务器失去联系，考场和服务器正常（自动测得）；恢复后请核实时长"
 
 
-def sweep_silent_seats(uow: UnitOfWork, node_id: str, limits: Thresholds = THRESHOLDS) -> list[str]:
+def sweep_silent_seats(uow: UnitOfWork, limits: Thresholds = THRESHOLDS) -> list[str]:
     """Open and end interruptions of single seats; returns the ids of the ledger rows that changed. Call it every second.
 
     The candidate is not suspended: nobody is sure yet, and whoever comes back goes on at once. Calling it from several
     nodes does no harm. A room that is cut off as a whole is `sweep_room_cuts`'s, which runs before this.
     """
     with uow.read() as session:
-        failed, returned = _failed(session, uow, node_id, limits), _returned(session)
+        failed, returned = _failed(session, uow.clock.now(), limits), _returned(session)
     changed = [_open(uow, attempt_id, heard) for attempt_id, heard in failed]
     changed += [_end(uow, entry_id, back_at) for entry_id, back_at in returned]
     return [entry_id for entry_id in changed if entry_id is not None]
 
 
-def _failed(session: Session, uow: UnitOfWork, node_id: str, limits: Thresholds) -> list[tuple[str, datetime]]:
+def _failed(session: Session, now: datetime, limits: Thresholds) -> list[tuple[str, datetime]]:
     found: list[tuple[str, datetime]] = []
-    since, now, cut = listening_since(session, node_id), uow.clock.now(), rooms_cut_off(session)
+    since, cut = listening_since(session, now), rooms_cut_off(session)
     for (sitting_id, room_id), heard in last_heard_by_room(session).items():
         if (sitting_id, room_id) in cut:
             continue

@@ -360,25 +360,6 @@ def no_outage_detection(order: Order) -> None:
 
 
 @sabotage
-def clock_offset(order: Order) -> None:
-    """All clocks of the machine are as many seconds ahead as the file ARGUMENT says (none, or empty: 0). Between a kill and a
-    start half an hour can pass in a moment: `outage_clock.py` beside this file writes it."""
-    from server.core.clock import Machine
-
-    file = Path(order.argument)
-    wall, running_s = Machine.wall, Machine.running_s
-
-    def ahead_s() -> float:
-        try:
-            return float(file.read_text() or 0)
-        except FileNotFoundError:
-            return 0.0
-
-    Machine.wall = lambda self: wall(self) + timedelta(seconds=ahead_s())  # type: ignore[method-assign]
-    Machine.running_s = lambda self: running_s(self) + ahead_s()  # type: ignore[method-assign]
-
-
-@sabotage
 def machine_started_anew(order: Order) -> None:
     """The process believes that its machine was switched off and on: nothing but the wall clock tells how long it was away."""
     from server.core.clock import Machine

@@ -43,7 +43,7 @@ class Hall:
             everybody = self.here.attempt_ids + self.there.attempt_ids
             with self.uow() as work:
                 record_life_signs(work, {each: self.clock.now() for each in everybody if each not in (silent or [])})
-            sweep_room_cuts(self.uow, self.node_id)
+            sweep_room_cuts(self.uow)
 
     def deadline(self, room: RunningRoom) -> datetime | None:
         with self.uow.read() as session:

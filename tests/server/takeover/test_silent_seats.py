@@ -55,8 +55,8 @@ class Hall:
             self.clock.advance(5)
             heard = [each for each in self.here.attempt_ids + self.there.attempt_ids if each not in (silent or [])]
             self.hear(heard, unsent)
-            sweep_room_cuts(self.uow, self.node_id)
-            sweep_silent_seats(self.uow, self.node_id)
+            sweep_room_cuts(self.uow)
+            sweep_silent_seats(self.uow)
             close_overdue(self.uow)
 
     def hear(self, attempt_ids: list[str], unsent: int = 0) -> None:
