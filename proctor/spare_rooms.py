@@ -15,13 +15,14 @@ from server.scheduling.planning import overlapping_sittings
 
 
 def spare_rooms(session: Session, sitting: Sitting, but_not: str) -> list[SpareRoom]:
-    """Every other room of the centre, the possible ones first, then by number."""
+    """Every other room of the centre: possible ones first, empty ones before those in use, then by number."""
     rooms = session.scalars(
         select(Room).where(Room.centre_id == sitting.centre_id, Room.id != but_not).order_by(Room.number, Room.id)
     )
     busy = _busy_elsewhere(session, sitting)
     found = [_spare_room(session, sitting, room, room.id in busy) for room in rooms]
-    return sorted(found, key=lambda one: one.blocked_zh is not None)
+    in_use = set(session.scalars(select(Attempt.room_id).where(Attempt.sitting_id == sitting.id)))
+    return sorted(found, key=lambda one: (one.blocked_zh is not None, one.room_id in in_use))
 
 
 def _spare_room(session: Session, sitting: Sitting, room: Room, is_busy: bool) -> SpareRoom:

@@ -1,6 +1,9 @@
 /** What this browser profile is: a secret it made once and keeps, and a fresh number for every opened page. */
 
+import { keepAtOnce, readKept } from "./journal";
+
 const SECRET_KEY = "mingyuan.device";
+const SHAPE = /^[a-f0-9]{64}$/;
 
 /** `bytes` random bytes in hex. crypto.randomUUID does not exist on a plain http address. */
 export function randomHex(bytes: number): string {
@@ -11,18 +14,28 @@ export const pageId = randomHex(16);
 
 let inMemory = "";
 
-/** 256 bits that tell this PC from another. When nothing can be kept, they last as long as the page. */
-export function deviceSecret(): string {
+/**
+ * 256 bits that tell this PC from another. Kept twice: a browser that dies writes its small storage too late, the journal's
+ * database at once, and a PC that is no longer recognised would need the proctor. When nothing can be kept, they last as
+ * long as the page, and the page says that it keeps nothing.
+ */
+export async function deviceSecret(): Promise<string> {
+  const known = [inMemory, fromSmallStorage(), await readKept(SECRET_KEY)].find((one) => typeof one === "string" && SHAPE.test(one)) as string | undefined;
+  inMemory = known ?? randomHex(32);
+  await keepAtOnce(SECRET_KEY, inMemory);
   try {
-    const kept = localStorage.getItem(SECRET_KEY);
-    if (kept && /^[a-f0-9]{64}$/.test(kept)) return kept;
-    const made = inMemory || randomHex(32);
-    localStorage.setItem(SECRET_KEY, made);
-    return made;
+    localStorage.setItem(SECRET_KEY, inMemory);
   } catch {
-    // Storage is switched off: signing in again after a restart needs the proctor, and the page says that it keeps nothing.
-    inMemory ||= randomHex(32);
-    return inMemory;
+    // Switched off: the other place, or memory, has to do.
+  }
+  return inMemory;
+}
+
+function fromSmallStorage(): string {
+  try {
+    return localStorage.getItem(SECRET_KEY) ?? "";
+  } catch {
+    return "";
   }
 }
 

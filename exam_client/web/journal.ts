@@ -218,6 +218,37 @@ export class Journal {
   }
 }
 
+/** A note of the PC itself, not of an attempt; undefined when there is none, or no disk. */
+export async function readKept(name: string): Promise<unknown> {
+  try {
+    const database = await inTime(openDatabase(() => undefined), "open");
+    try {
+      return await inTime(database.get("notes", name), "read");
+    } finally {
+      database.close();
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keep a note of the PC so that it is there after a crash in the next instant. False: this PC cannot. */
+export async function keepAtOnce(name: string, value: string): Promise<boolean> {
+  try {
+    const database = await inTime(openDatabase(() => undefined), "open");
+    try {
+      const work = database.transaction("notes", "readwrite", { durability: "strict" });
+      void work.store.put(value, name);
+      await inTime(work.done, "write");
+      return true;
+    } finally {
+      database.close();
+    }
+  } catch {
+    return false;
+  }
+}
+
 /** Everything this PC keeps: entries by attempt, and notes. For the export; opens the database for itself and closes it. */
 export async function readEverything(): Promise<{ entries: Map<string, KeptEntry[]>; notes: Map<string, unknown> }> {
   const database = await inTime(openDatabase(() => undefined), "open");

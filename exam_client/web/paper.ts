@@ -1,7 +1,7 @@
 /**
  * The paper: fetched encrypted while waiting, opened with the key that `begin` brings.
  *
- * File: one byte 0x01 (AES-256-GCM), 12 bytes nonce, ciphertext with its 16-byte tag. The browser's own cipher is not
+ * File: one byte 0x02 (AES-256-GCM over zlib; 0x01: not compressed), 12 bytes nonce, ciphertext with its 16-byte tag. The browser's own cipher is not
  * there on a plain http address in a LAN, so it is computed here.
  */
 
@@ -11,7 +11,8 @@ import type { CandidatePaper, PaperFile } from "@web/wire_types";
 
 import { getFile } from "./nodes";
 
-const ALGORITHM_AES_256_GCM = 1;
+const PLAIN = 1;
+const COMPRESSED = 2;
 const NONCE_BYTES = 12;
 
 export class PaperUnreadable extends Error {}
@@ -21,15 +22,21 @@ export function fromBase64(text: string): Uint8Array {
 }
 
 /** Raises PaperUnreadable when the file, its name or the key is not the right one. */
-export function openPaper(file: Uint8Array, key: Uint8Array, aad: string): CandidatePaper {
-  if (file[0] !== ALGORITHM_AES_256_GCM) throw new PaperUnreadable(`unknown algorithm ${file[0]}`);
+export async function openPaper(file: Uint8Array, key: Uint8Array, aad: string): Promise<CandidatePaper> {
+  if (file[0] !== PLAIN && file[0] !== COMPRESSED) throw new PaperUnreadable(`unknown algorithm ${file[0]}`);
   try {
     const cipher = gcm(key, file.subarray(1, 1 + NONCE_BYTES), new TextEncoder().encode(aad));
-    const plain = cipher.decrypt(file.subarray(1 + NONCE_BYTES));
+    const opened = cipher.decrypt(file.subarray(1 + NONCE_BYTES));
+    const plain = file[0] === COMPRESSED ? await inflate(opened) : opened;
     return JSON.parse(new TextDecoder().decode(plain)) as CandidatePaper;
   } catch (failure) {
     throw new PaperUnreadable(String(failure));
   }
+}
+
+async function inflate(bytes: Uint8Array): Promise<ArrayBuffer> {
+  const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
 }
 
 /** Holds the one paper file of this page. */

@@ -90,7 +90,7 @@ async function readState(): Promise<void> {
   try {
     take(await get<CandidateState>(`${API}/state`), askedAt);
   } catch (failure) {
-    if (failure instanceof Refused && failure.status === 401) signedOut();
+    if (failure instanceof Refused && failure.status === 401) signedOut(failure.refusal.code);
     else if (failure instanceof Unreachable) {
       page.online = false;
       writing.contact.missed();
@@ -100,12 +100,18 @@ async function readState(): Promise<void> {
   }
 }
 
-function signedOut(): void {
+function signedOut(code = ""): void {
   line.close();
   // In mid-exam the answers stay on the disk and the same candidate signs in again.
   void writing.putDown();
   page.server = null;
   page.paper = null;
+  // A page that was in mid-exam says where the exam went; a fresh one simply asks who is here.
+  page.place = code === "SESSION_MOVED" && page.place !== "loading" ? "moved" : "sign_in";
+}
+
+/** From the page that was left to the log-in, for whoever sits here next. */
+export function leaveMoved(): void {
   page.place = "sign_in";
 }
 
@@ -113,7 +119,7 @@ export const signIn = (ticket: string, pin: string): Promise<boolean> =>
   attempt(async () => {
     const chosen = { ...page.preferences };
     const askedAt = performance.now();
-    const body = { ticket_number: ticket, pin, device_secret: deviceSecret(), seat_number: seatFromAddress() };
+    const body = { ticket_number: ticket, pin, device_secret: await deviceSecret(), seat_number: seatFromAddress() };
     take(await post<CandidateState>(`${API}/sign-in`, body), askedAt);
     // A language or theme chosen before signing in is meant for the exam too.
     if (preferencesTouched) await setPreferences(chosen);
@@ -146,7 +152,7 @@ export async function begin(): Promise<void> {
     await tabs.claim(page.server.attempt_id);
     const askedAt = performance.now();
     const [begun, bytes] = await Promise.all([post<Begun>(`${API}/begin`, { page_id: pageId }), shelf.take(file)]);
-    const paper = openPaper(bytes, fromBase64(begun.key), file.aad);
+    const paper = await openPaper(bytes, fromBase64(begun.key), file.aad);
     writingSince = performance.now();
     setClock(begun.clock, askedAt);
     contactMade();
@@ -172,7 +178,7 @@ async function recordByHttp(message: RecordAnswers): Promise<AnswersRecorded> {
   } catch (failure) {
     const said = failure instanceof Refused || failure instanceof Unreachable ? failure.refusal : null;
     if (!said) throw failure;
-    if (failure instanceof Refused && failure.status === 401) signedOut();
+    if (failure instanceof Refused && failure.status === 401) signedOut(failure.refusal.code);
     const retry = failure instanceof Unreachable || (failure instanceof Refused && failure.status === 429);
     const wait = failure instanceof Refused ? failure.retryAfterMs : 0;
     return { ...said, ok: false, retry, retry_after_ms: wait, acks: [], server_now_ms: clock.serverNow() };
@@ -291,7 +297,7 @@ const handlers: line.Handlers = {
   stateChanged: (what) => void (what === "imported" ? readAnew() : refresh()),
   clockSet: setClock,
   messageArrived: arrived,
-  replaced: () => void refresh().then(() => (page.server?.step === "moved" ? undefined : standDown())),
+  replaced: () => void refresh().then(() => (page.server && page.server.step !== "moved" ? standDown() : undefined)),
   refused: () => void refresh(),
   heartbeatByHttp: (beat) => post(`${API}/heartbeat`, beat),
   heartbeatAnswered: (reply, askedAt) => {

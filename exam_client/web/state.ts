@@ -15,7 +15,8 @@ export type Place =
   | "practice"
   | "paper" // answering
   | "review"
-  | "stood_down"; // another tab or PC writes now
+  | "stood_down" // another tab of this PC writes now
+  | "moved"; // another PC writes now
 
 export interface Saving {
   /** changes without an acknowledgement */
@@ -88,7 +89,7 @@ export type Screen =
 /** Which screen is drawn: the server's step first, then the page's own place. */
 export const screen = computed<Screen>(() => {
   if (page.place === "loading" || page.place === "sign_in") return page.place;
-  if (page.place === "stood_down") return "standstill";
+  if (page.place === "stood_down" || page.place === "moved") return "standstill";
   switch (page.server?.step) {
     case "identity":
     case "rules":
