@@ -39,11 +39,11 @@ def lost_time_of(
 
 
 def time_errors(lost: Mapping[str, float], ends: Sequence[CandidateEnd]) -> dict[str, float]:
-    """|given back - lost| by attempt id, of candidates whose exam came to its planned end here."""
+    """|given back - lost| by attempt id. Not of those whose PC was swapped: their clock stood still at a proctor's word."""
     return {
         end.attempt_id: abs(end.given_back_s - lost[end.attempt_id])
         for end in ends
-        if end.attempt_id and not end.turned_away
+        if end.attempt_id and not end.turned_away and not end.swapped
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-START_TIMEOUT_S = 40.0
+START_TIMEOUT_S = 90.0
 
 
 class ServerDidNotStart(Exception):
