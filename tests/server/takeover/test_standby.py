@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,19 @@ import psycopg
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from typer.testing import CliRunner
 
 import server.schema  # noqa: F401 - every folder's tables
 from server.audit.models import AuditEntry
+from server.cli import app as mingyuan
 from server.core.bus import InProcessBus
 from server.core.clock import SystemClock
 from server.core.errors import Conflict
 from server.core.events import AlarmRaised, Event
 from server.core.permissions import Role
+from server.delivery.journal import Line
+from server.delivery.journal_postgres import PostgresJournal
+from server.delivery.models import Attempt
 from server.storage.database import Database
 from server.storage.postgres_connection import CommitNotReplicated
 from server.storage.unit_of_work import UnitOfWork
@@ -33,14 +39,15 @@ from server.takeover.domain.replication import Standing, Trouble
 from server.takeover.services.release_standby_wait import release_standby_wait
 from server.takeover.standby_watch import StandbyWatch, last_seen_standing
 from tests.factories.accounts import PASSWORD, an_account, somebody
-from tests.factories.scheduling import a_furnished_sitting, a_vault
+from tests.factories.scheduling import STARTS_AT, a_furnished_sitting, a_vault
 from tests.support import postgres
-from tests.support.commands import Answer, mingyuan
+from tests.support.commands import Answer
 from tests.support.postgres_pair import STANDBY_NAME, PostgresPair, postgres_pair
 from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
 HERE = socket.gethostname()
+ATTEMPT = "a" * 20
 WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = 'exams'"
 
 
@@ -58,6 +65,14 @@ def pair(server_folder: Path) -> Iterator[PostgresPair]:
                 an_account(session, [role], login_name=name)
             sitting = a_furnished_sitting(session, a_vault(), rooms=1, candidates_per_room=1)
             sitting.sitting.state = "running"
+            ticket = sitting.tickets[0]
+            session.add(
+                Attempt(
+                    id=ATTEMPT, ticket_id=ticket.id, sitting_id=ticket.sitting_id, room_id=ticket.room_id,
+                    seat_id=ticket.seat_id, state="answering", epoch=1, deadline_at=STARTS_AT + timedelta(minutes=90),
+                    preferences={},
+                )
+            )  # fmt: skip
         database.dispose()
         yield running
 
@@ -148,6 +163,25 @@ def test_a_wait_that_an_administrator_ends_is_no_commit_either(
         write.result(timeout=20)
 
 
+def test_a_repeat_of_what_one_server_alone_has_waits_for_the_standby_as_well(
+    pair: PostgresPair, database: Database, without_standby: None
+) -> None:
+    """It changes nothing, yet it must not be acknowledged from what the primary alone can see."""
+    journal, at = PostgresJournal(database), STARTS_AT + timedelta(minutes=20)
+    lines = [Line(ATTEMPT, "a" * 32, 1, 1, "answer", "q1", ("o1",), 0, 0, at, timedelta(seconds=10), "node")]
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(journal.commit, lines)
+        pair.primary.execute(f"SELECT pg_cancel_backend({hanging_pid(pair)})")
+        assert isinstance(first.exception(timeout=20), OperationalError)
+
+        again = pool.submit(journal.commit, lines)
+        hanging_pid(pair)
+        assert not again.done()
+        pair.start_standby()
+        (outcome,) = again.result(timeout=30).outcomes
+    assert (outcome.standing, outcome.repeat) == ("counted", True)
+
+
 # --- Nothing hangs unsaid ---------------------------------------------------------------------------------------------
 
 
@@ -204,7 +238,9 @@ def at_the_console(pair: PostgresPair, tmp_path: Path) -> Callable[..., Answer]:
             "MINGYUAN_SECOND_PASSWORD": PASSWORD,
             **{f"MINGYUAN_{name.upper()}": value for name, value in settings.items()},
         }
-        return mingyuan(*arguments, environment=environment)
+        said = CliRunner().invoke(mingyuan, [*arguments, "--json"], env=environment)
+        assert said.exit_code == 0, said.stderr
+        return Answer(said.exit_code, json.loads(said.stdout), said.stderr)
 
     return run
 
