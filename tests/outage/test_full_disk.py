@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from server.delivery.second_journal import find_journal_files, read_second_journal
 from server.takeover.models import Node
 from tests.outage.conftest import BEFORE_START, LONG, SmallDisk
 from tests.support.live_server import LiveServer, live_server
@@ -68,7 +69,7 @@ def assert_plain_words_and_an_alarm(
     assert refusal["retry"] is True
     assert "存储空间已满" in refusal["message_zh"]
     assert "可继续答题" in refusal["message_zh"]
-    alarms = storage_alarms(exam)
+    alarms = [alarm for alarm in storage_alarms(exam) if alarm["id"] == "storage"]
     assert [alarm["severity"] for alarm in alarms] == ["red"], "only the room concerned"
     assert "不能保存" in alarms[0]["words_zh"]
     response = candidate.send_by_http(*entries)
@@ -76,14 +77,55 @@ def assert_plain_words_and_an_alarm(
     assert response.json()["code"] == "STORAGE_FULL"
 
 
-def test_a_full_second_journal_acknowledges_nothing_and_catches_up(
+def copied(exam: LiveServer, folder: Path) -> set[tuple[str, int]]:
+    """(attempt, number) of every line that has its second copy."""
+    files = [read_second_journal(file, exam.platform.vault) for file in find_journal_files(folder)]
+    assert [one.problem for one in files] == [""] * len(files)
+    return {(entry["attempt_id"], entry["client_seq"]) for one in files for entry in one.entries}
+
+
+def test_a_full_second_journal_stops_nobody_and_is_made_up_for(
     small_disk: SmallDisk, tmp_path: Path, answering: Answering
 ) -> None:
     disk = small_disk(1)
-    second = disk / "journal.jsonl"
     with live_server(
         tmp_path, candidates=2, before_start=BEFORE_START, duration=LONG,
-        environment={"MINGYUAN_SECOND_JOURNAL": str(second)},
+        environment={"MINGYUAN_SECOND_JOURNAL": str(disk / "journal")},
+    ) as exam:  # fmt: skip
+        exam.pass_gates()
+        candidate = answering(exam)
+        assert candidate.send(candidate.entry(0, 0))["ok"]
+        attempt = exam.attempt(candidate.ticket).id
+        assert len(copied(exam, disk / "journal")) == 1
+        filler = fill(disk)
+        sent: list[int] = []
+        for turn in range(40):  # what was reserved on the disk takes a few more
+            entries = [candidate.entry(item, turn) for item in range(ENTRIES)]
+            reply = candidate.send(*entries)
+            if not reply["ok"]:
+                assert reply["code"] == "RATE_LIMITED", reply
+                time.sleep(0.5)
+                continue
+            sent += [entry["seq"] for entry in entries]
+            if storage_alarms(exam):
+                break
+        alarms = storage_alarms(exam)
+        assert "第二份副本" in "".join(alarm["words_zh"] for alarm in alarms), "a red word at the proctor"
+        assert not {(attempt, seq) for seq in sent} <= copied(exam, disk / "journal")
+        filler.unlink()
+        wait_until(
+            lambda: {(attempt, seq) for seq in sent} <= copied(exam, disk / "journal"),
+            seconds=30, what="the second copy is made up for", every=0.5,
+        )  # fmt: skip
+
+
+def test_where_the_second_copy_is_demanded_nothing_is_acknowledged_without_it(
+    small_disk: SmallDisk, tmp_path: Path, answering: Answering
+) -> None:
+    disk = small_disk(1)
+    with live_server(
+        tmp_path, candidates=2, before_start=BEFORE_START, duration=LONG,
+        environment={"MINGYUAN_SECOND_JOURNAL": str(disk / "journal"), "MINGYUAN_SECOND_JOURNAL_FAILURE": "refuse"},
     ) as exam:  # fmt: skip
         exam.pass_gates()
         candidate = answering(exam)
@@ -97,8 +139,8 @@ def test_a_full_second_journal_acknowledges_nothing_and_catches_up(
         assert [ack["standing"] for ack in reply["acks"]] == ["counted"] * ENTRIES
         stored = exam.stored(candidate.ticket)
         assert all(stored[entry["item"]] == tuple(entry["value"]) for entry in entries)
-        kept = second.read_text()
-        assert all(f'"seq":{entry["seq"]},' in kept for entry in entries), "the second copy has them too"
+        attempt = exam.attempt(candidate.ticket).id
+        assert {(attempt, entry["seq"]) for entry in entries} <= copied(exam, disk / "journal")
 
 
 def test_a_full_data_disk_acknowledges_nothing_and_gives_the_time_back(
