@@ -32,10 +32,13 @@ def kill_and_promote(scene: Scene, pair: PostgresPair, case: FaultCase, times: i
             began = time.monotonic()
             with scene.log.span("primary killed, standby promoted"):
                 pair.primary.kill()
+                # It ends without reading what still lies in its line, as when the network went with the host.
+                os.kill(receiver, signal.SIGTERM)
                 os.kill(receiver, signal.SIGCONT)
                 time.sleep(DETECTION_S)
                 pair.promote()
         back_at = time.monotonic()
+        scene.wait_for_acks(scene.acked() + len(scene.candidates))
         scene.settle()
         waits.append(scene.worst_wait_s(began, back_at))
         case.progress(turn + 1, times, "promoted")

@@ -24,6 +24,7 @@ def go_away(scene: Scene, cluster: PostgresCluster, seconds: float, *, crash: bo
         said = "CANNOT_WRITE" in health(scene.nodes[0]).get("troubles", ())  # type: ignore[arg-type]
         cluster.start()
     back_at = time.monotonic()
+    scene.wait_for_acks(scene.acked() + len(scene.candidates))
     scene.settle()
     return time.monotonic() - back_at, said
 
@@ -77,6 +78,7 @@ def writer_that_does_not_look(case: FaultCase) -> ControlMeasured:
         time.sleep(4)
         cluster.start()
         switch.unlink()
+        scene.wait_for_acks(scene.acked() + len(scene.candidates))
         scene.settle()
         verdict = scene.verdict()
     return ControlMeasured(

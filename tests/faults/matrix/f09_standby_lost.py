@@ -66,6 +66,7 @@ def release_and_demand(scene: Scene, pair: PostgresPair) -> float:
     released_at = time.monotonic()
     people = (somebody(Role.SYSADMIN, "技术员"), somebody(Role.OFFICE_HEAD, "主任"))
     release_standby_wait(scene.platform.uow, pair.primary.dsn("exams"), people, "备机断电", is_allowed=True)
+    scene.wait_for_acks(scene.acked() + len(scene.candidates))
     scene.settle()
     after_s = time.monotonic() - released_at
     pair.start_standby()
@@ -108,6 +109,7 @@ def standby_lost(case: FaultCase) -> Measured:
                 pair.primary.kill()
                 pair.start_standby()
                 pair.promote()
+            scene.wait_for_acks(scene.acked() + len(scene.candidates))
             scene.settle()
             case.progress(turn + 1, case.repetitions, "standby lost")
             if turn + 1 < case.repetitions:
@@ -132,6 +134,7 @@ def believe_the_success(case: FaultCase) -> ControlMeasured:
     ) as (scene, pair):  # fmt: skip
         scene.begin()
         _, cancelled = lose_standby_then_primary(scene, pair)
+        scene.wait_for_acks(scene.acked() + len(scene.candidates))
         scene.settle()
         verdict = scene.verdict()
     return ControlMeasured(
