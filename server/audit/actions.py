@@ -93,5 +93,6 @@ class AuditAction(StrEnum):
     TAKEOVER_NODE_STOPPED = "takeover.node.stopped"
     TAKEOVER_OUTAGE_DECIDED = "takeover.outage.decided"
     TAKEOVER_OUTAGE_DETECTED = "takeover.outage.detected"
+    TAKEOVER_OUTAGE_REPORTED = "takeover.outage.reported"
     TAKEOVER_STANDBY_RELEASED = "takeover.standby.released"
     TAKEOVER_STANDBY_REQUIRED = "takeover.standby.required"

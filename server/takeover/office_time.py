@@ -21,12 +21,15 @@ from server.delivery.time_keeping import OPEN_STATES, to_ms
 from server.scheduling.models import AdmissionTicket, Candidate, Room, Seat
 from server.scheduling.queries import require_sitting
 from server.takeover.domain.outage_rules import stored_length
-from server.takeover.models import OutageDecision
+from server.takeover.models import OutageDecision, OutageReport
 from server.takeover.queries import awaiting_decision, undecided_time
 
 
-def time_of_sitting(session: Session, sitting_id: str, now: datetime) -> dict[str, Any]:
-    """Rows that wait for a decision, rows to confirm, rows that stand, and the decisions made.
+def time_of_sitting(session: Session, sitting_id: str, now: datetime, actor_id: str = "") -> dict[str, Any]:
+    """Rows that wait for a decision, rows to confirm, rows that stand, the decisions made and the reports of rooms that wait.
+
+    Args:
+        actor_id: who reads: nobody decides upon his own report.
 
     Raises:
         NotFound: `SITTING_NOT_FOUND`.
@@ -37,14 +40,23 @@ def time_of_sitting(session: Session, sitting_id: str, now: datetime) -> dict[st
     decisions = session.scalars(
         select(OutageDecision).where(OutageDecision.sitting_id == sitting_id).order_by(OutageDecision.decided_at)
     ).all()
-    names = _read_names(session, sitting_id, [*undecided, *settled], decisions)
+    reports = session.scalars(
+        select(OutageReport).where(OutageReport.sitting_id == sitting_id).order_by(OutageReport.reported_at)
+    ).all()
+    names = _read_names(session, sitting_id, [*undecided, *settled], decisions, {each.reported_by for each in reports})
+    reported = {each.id: each for each in reports}
     ledger = ledger_rows(session, sitting_id)
     return {
         "now_ms": to_ms(now),
         "awaiting_decision": [_entry(row, names, ledger) for row in waiting],
         "to_confirm": [_entry(row, names, ledger) for row in undecided],
         "settled": [_entry(row, names, ledger) for row in settled],
-        "decisions": [_decision(made, names) for made in decisions],
+        "decisions": [_decision(made, names, reported.get(made.report_id or "")) for made in decisions],
+        "reports": [
+            _report(each, names, actor_id)
+            for each in reports
+            if any(row.room_id in each.room_ids and each.reported_at >= row.made_at for row in waiting)
+        ],
     }
 
 
@@ -74,7 +86,11 @@ def _settled(session: Session, sitting_id: str) -> list[TimeEntry]:
 
 
 def _read_names(
-    session: Session, sitting_id: str, rows: Sequence[TimeEntry], decisions: Sequence[OutageDecision]
+    session: Session,
+    sitting_id: str,
+    rows: Sequence[TimeEntry],
+    decisions: Sequence[OutageDecision],
+    reporters: set[str],
 ) -> _Names:
     room_ids = {row.room_id for row in rows if row.room_id} | {each for made in decisions for each in made.room_ids}
     people = (
@@ -85,7 +101,7 @@ def _read_names(
         .where(Attempt.id.in_({row.attempt_id for row in rows if row.attempt_id}))
     )
     account_ids = {row.made_by for row in rows} | {row.approved_by for row in rows if row.approved_by}
-    account_ids |= {made.decided_by for made in decisions}
+    account_ids |= {made.decided_by for made in decisions} | reporters
     counts = (
         select(Attempt.room_id, func.count())
         .where(Attempt.sitting_id == sitting_id, Attempt.state.in_(OPEN_STATES))
@@ -129,13 +145,28 @@ def _entry(row: TimeEntry, names: _Names, ledger: Sequence[TimeRow]) -> dict[str
     }
 
 
-def _decision(made: OutageDecision, names: _Names) -> dict[str, Any]:
+def _report(made: OutageReport, names: _Names, actor_id: str) -> dict[str, Any]:
+    return {
+        "id": made.id,
+        "proposal": made.proposal,
+        "fee_waiver": made.fee_waiver,
+        "room_ids": made.room_ids,
+        "reason": made.reason,
+        "reported_by_name": names.accounts.get(made.reported_by),
+        "reported_at_ms": to_ms(made.reported_at),
+        "is_mine": made.reported_by == actor_id,
+    }
+
+
+def _decision(made: OutageDecision, names: _Names, report: OutageReport | None) -> dict[str, Any]:
     return {
         "id": made.id,
         "decision": made.decision,
         "fee_waiver": made.fee_waiver,
         "room_names": [names.rooms.get(each, each) for each in made.room_ids],
         "reason": made.reason,
+        "reported_by_name": names.accounts.get(report.reported_by) if report else None,
+        "reported_at_ms": to_ms(report.reported_at) if report else None,
         "decided_by_name": names.accounts.get(made.decided_by),
         "decided_at_ms": to_ms(made.decided_at),
     }

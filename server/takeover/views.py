@@ -12,8 +12,10 @@ from server.core.permissions import Permission
 from server.delivery.time_keeping import to_ms
 from server.takeover.office_time import time_of_sitting
 from server.takeover.queries import list_nodes
+from server.takeover.services.confirm_entries import confirm_entries
 from server.takeover.services.decide_entry import decide_entry
 from server.takeover.services.decide_outage import Decision, decide_outage
+from server.takeover.services.report_outage import report_outage
 from server.webkit.guards import current_actor, require
 from server.webkit.parsing import parse
 from server.webkit.platform import Platform
@@ -33,6 +35,19 @@ class DecideOutage(BaseModel):
     fee_waiver: bool = False
     #: None: every room of the sitting that waits
     room_ids: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+
+
+class ReportOutage(DecideOutage):
+    """POST /api/takeover/sittings/<sitting>/report: the same fields as a proposal; another person decides."""
+
+
+class ConfirmEntries(BaseModel):
+    """POST /api/takeover/sittings/<sitting>/confirm: stand for several rows at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entry_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=2000)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
 class DecideEntry(BaseModel):
@@ -72,7 +87,7 @@ def register(app: Flask, platform: Platform) -> None:
     @require(Permission.SCHEDULING_TIME_CONFIRM)
     def undecided(sitting_id: str) -> Response:
         with platform.uow.read() as session:
-            return jsonify(**time_of_sitting(session, sitting_id, platform.clock.now()))
+            return jsonify(**time_of_sitting(session, sitting_id, platform.clock.now(), current_actor().id))
 
     @api.post("/sittings/<sitting_id>/decide")
     @require(Permission.SCHEDULING_TIME_CONFIRM)
@@ -86,6 +101,34 @@ def register(app: Flask, platform: Platform) -> None:
             actor=current_actor(),
             fee_waiver=choice.fee_waiver,
             room_ids=choice.room_ids,
+        )
+        return undecided(sitting_id)
+
+    @api.post("/sittings/<sitting_id>/report")
+    @require(Permission.SCHEDULING_SITTING_READ)
+    def report(sitting_id: str) -> tuple[Response, int]:
+        choice = parse(ReportOutage)
+        made = report_outage(
+            platform.uow,
+            sitting_id=sitting_id,
+            proposal=Decision(choice.decision),
+            reason=choice.reason,
+            actor=current_actor(),
+            fee_waiver=choice.fee_waiver,
+            room_ids=choice.room_ids,
+        )
+        return jsonify(report_id=made.id, reported_at_ms=to_ms(made.reported_at)), 201
+
+    @api.post("/sittings/<sitting_id>/confirm")
+    @require(Permission.SCHEDULING_TIME_CONFIRM)
+    def confirm(sitting_id: str) -> Response:
+        choice = parse(ConfirmEntries)
+        confirm_entries(
+            platform.uow,
+            sitting_id=sitting_id,
+            entry_ids=choice.entry_ids,
+            reason=choice.reason,
+            actor=current_actor(),
         )
         return undecided(sitting_id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -18,10 +18,10 @@ from server.core.state_machine import advance
 from server.delivery.domain.states import ATTEMPT_TRANSITIONS, AttemptAction, AttemptState
 from server.delivery.domain.time_ledger import RowStatus
 from server.delivery.ledger import lock_entry
-from server.delivery.models import Attempt
+from server.delivery.models import Attempt, TimeEntry
 from server.delivery.time_keeping import OPEN_STATES, refresh_deadlines
 from server.storage.unit_of_work import UnitOfWork, Work
-from server.takeover.models import OutageDecision
+from server.takeover.models import OutageDecision, OutageReport
 from server.takeover.queries import awaiting_decision
 
 
@@ -46,13 +46,16 @@ def decide_outage(
     fee_waiver: bool = False,
     room_ids: Collection[str] | None = None,
 ) -> OutageDecision:
-    """Decide for the rooms that wait (None: all of the sitting that do), on the record.
+    """Decide for the rooms that wait (None: all of the sitting that do), on the record, upon another person's report.
+
+    The decision need not be what the report proposed.
 
     Attempts that had ended before are not touched; what was answered stays in the journal.
 
     Raises:
         Forbidden: `DECISION_NEEDS_OFFICE`: the actor may not confirm time.
-        Conflict: `NOTHING_TO_DECIDE`: nothing waits (any more).
+            `SECOND_PERSON_NEEDED`: the actor reported it and so cannot decide.
+        Conflict: `NOTHING_TO_DECIDE`: nothing waits (any more); `REPORT_NEEDED`: nobody has reported it yet.
     """
     if not may(actor.role, Permission.SCHEDULING_TIME_CONFIRM):
         raise Forbidden(
@@ -70,6 +73,7 @@ def decide_outage(
         ]
         if not waiting:
             raise Conflict("NOTHING_TO_DECIDE", "没有待决定的中断，请刷新。", "Nothing waits for a decision; refresh.")
+        report = _require_report(work, waiting, actor)
         for entry in waiting:
             entry.to_at, entry.status = now, RowStatus.CONFIRMED.value
             entry.approved_by, entry.approved_at = actor.id, now
@@ -82,6 +86,7 @@ def decide_outage(
         made = OutageDecision(
             id=new_id(),
             sitting_id=sitting_id,
+            report_id=report.id,
             room_ids=rooms,
             decision=decision.value,
             fee_waiver=fee_waiver,
@@ -97,12 +102,41 @@ def decide_outage(
             )
         detail = {
             "decision": decision.value,
+            "report": report.id,
             "rooms": rooms,
             "fee_waiver": fee_waiver,
             "time_entries": [entry.id for entry in waiting],
         }
         record(work, actor, AuditAction.TAKEOVER_OUTAGE_DECIDED, f"sitting:{sitting_id}", detail, reason)
         return made
+
+
+def _require_report(work: Work, waiting: Sequence[TimeEntry], actor: Actor) -> OutageReport:
+    """The newest report of another person; every room concerned must have been reported since it waits."""
+    query = (
+        select(OutageReport)
+        .where(OutageReport.sitting_id == waiting[0].sitting_id)
+        .order_by(OutageReport.reported_at.desc(), OutageReport.id)
+    )
+    reports = work.session.scalars(query).all()
+    found: list[OutageReport] = []
+    for entry in waiting:
+        mine = [each for each in reports if entry.room_id in each.room_ids and each.reported_at >= entry.made_at]
+        others = [each for each in mine if each.reported_by != actor.id]
+        if not mine:
+            raise Conflict(
+                "REPORT_NEEDED",
+                "须先由另一位工作人员报告这次中断，再由您决定。",
+                "Somebody else reports this interruption first; then you decide.",
+            )
+        if not others:
+            raise Forbidden(
+                "SECOND_PERSON_NEEDED",
+                "这次中断由您报告，须由另一位负责人决定。",
+                "You reported this interruption; another responsible person decides.",
+            )
+        found.append(others[0])
+    return max(found, key=lambda each: (each.reported_at, each.id))
 
 
 def _void_room(work: Work, sitting_id: str, room_id: str) -> list[str]:

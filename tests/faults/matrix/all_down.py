@@ -12,7 +12,7 @@ from server.delivery.models import TimeEntry
 from server.takeover.models import Outage
 from tests.faults.registry import ControlMeasured, FaultCase, Measured, Repetitions, control_of, fault
 from tests.faults.scene import Scene, exam_scene
-from tests.faults.wire_people import figures_of, wrong
+from tests.faults.wire_people import broken, figures_of, wrong
 from tests.support.processes import wait_until
 
 CANDIDATES, PACE_S = 40, 1.0
@@ -86,6 +86,8 @@ def decide(scene: Scene, seen: Seen) -> None:
         return
     seen.ended_by_themselves += sum(one.seen.step == "ended" for one in scene.candidates)
     address = f"/api/takeover/sittings/{scene.sitting_id}/decide"
+    reported = {"decision": "extend", "reason": "服务器已恢复，建议继续"}
+    scene.person(scene.site.clerk).post(address.replace("/decide", "/report"), reported)
     scene.person(scene.site.head).post(address, {"decision": "extend", "reason": "服务器故障，继续考试"})
     wait_until(
         lambda: all(one.seen.clock.get("phase") == "running" for one in scene.candidates), seconds=25, what="all go on"
@@ -130,10 +132,11 @@ def all_processes_down(case: FaultCase) -> Measured:
             go_down(scene, clock, name, seen)
             case.progress(turn + 1, len(order), f"down for {name}")
         clocks = clock_error_s(scene)
-        verdict = scene.verdict()
+        verdict, violations = scene.verdict(), scene.violations()
     worst = {name: max(errors) for name, errors in seen.errors.items()}
     return Measured(
         passed=wrong(verdict) == 0
+        and not violations
         and max(worst.values()) <= GOAL_ERROR_S * case.patience
         and seen.decisions_needed == case.repetitions
         and seen.ended_by_themselves == 0,
@@ -144,7 +147,8 @@ def all_processes_down(case: FaultCase) -> Measured:
             **figures_of(verdict), "decisions_needed": seen.decisions_needed, "ended_by_themselves": seen.ended_by_themselves,
             "page_clock_error_s": round(clocks, 2), **{f"error_s {name}": round(error, 2) for name, error in worst.items()},
         },
-        remark=f"{CANDIDATES} candidates; 10 s are real, the longer ones are a real restart with the servers' clocks (wall and "
+        remark=broken(violations)
+        or f"{CANDIDATES} candidates; 10 s are real, the longer ones are a real restart with the servers' clocks (wall and "
         "running) put ahead meanwhile",
     )  # fmt: skip
 

@@ -17,7 +17,6 @@ import sqlite3  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
-from datetime import timedelta  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -339,8 +338,6 @@ def injected_clock(order: Order) -> None:
         return float(file.read_text())
 
     def wall_ahead(self: Any) -> Any:
-        from datetime import timedelta
-
         return wall(self) + timedelta(seconds=ahead_s())
 
     clock.Machine.wall = wall_ahead  # type: ignore[method-assign]
@@ -381,7 +378,7 @@ def no_room_cuts(order: Order) -> None:
     import server.app  # noqa: F401
     from server.takeover.services import sweep_room_cuts as module
 
-    _replace_everywhere(module.sweep_room_cuts, lambda uow, node_id: 0)
+    _replace_everywhere(module.sweep_room_cuts, lambda uow, *rest: 0)
 
 
 @sabotage

@@ -25,6 +25,7 @@ from server.storage.database import Database
 from server.storage.unit_of_work import UnitOfWork
 from server.takeover.models import OutageDecision
 from server.takeover.services.register_node import register_node
+from server.takeover.services.report_client_gap import GapReport, report_client_gaps
 from server.webkit import error_replies, headers
 from server.webkit.guards import register_loader
 from server.webkit.platform import Platform
@@ -46,6 +47,9 @@ class Desk:
             head = an_account(work.session, [Role.OFFICE_HEAD])
             head.display_name = "周主任"
             self.head = Actor(head.id, Role.OFFICE_HEAD, "周主任")
+            clerk = an_account(work.session, [Role.EXAM_CLERK])
+            clerk.display_name = "钱晓芸"
+            self.clerk = Actor(clerk.id, Role.EXAM_CLERK, "钱晓芸")
         self.actor = self.head
         app = Flask("server", root_path=str(Path(headers.__file__).parents[1]))
         app.extensions["mingyuan"] = platform
@@ -67,6 +71,13 @@ class Desk:
         reply = self.send(f"entries/{entry_id}", **body)
         assert reply.status_code == 200, reply.json
         return dict(reply.json or {})
+
+    def report(self, sitting_id: str, decision: str = "extend") -> None:
+        """The clerk tells what happened and proposes."""
+        self.actor = self.clerk
+        reply = self.send(f"sittings/{sitting_id}/report", decision=decision, reason="机房停电")
+        assert reply.status_code == 201, reply.json
+        self.actor = self.head
 
     def refusal(self, path: str, **body: Any) -> tuple[int, str]:
         reply = self.send(path, **body)
@@ -240,6 +251,10 @@ def test_going_on_gives_all_of_the_time_back(
     assert [row["open_attempts"] for row in waiting] == [3, 3]
     assert desk.refusal(f"entries/{waiting[0]['id']}", decision="confirm") == (409, "AWAITING_DECISION")
     clock.advance(4 * MINUTE)
+    assert desk.refusal(f"sittings/{sitting_id}/decide", decision="extend") == (409, "REPORT_NEEDED")
+    desk.report(sitting_id)
+    [report] = desk.read(sitting_id)["reports"]
+    assert (report["reported_by_name"], report["proposal"], report["is_mine"]) == ("钱晓芸", "extend", False)
     reply = desk.send(f"sittings/{sitting_id}/decide", decision="extend", room_ids=[rooms[0].room_id])
     assert reply.status_code == 200
     told = reply.json or {}
@@ -247,6 +262,7 @@ def test_going_on_gives_all_of_the_time_back(
     assert [(row["server_ms"], row["room_id"]) for row in told["settled"]] == [(35 * 60_000, rooms[0].room_id)]
     [made] = told["decisions"]
     assert (made["decision"], made["room_names"], made["decided_by_name"]) == ("extend", ["第1考场"], "周主任")
+    assert (made["reported_by_name"], made["reported_at_ms"]) == ("钱晓芸", report["reported_at_ms"])
     assert {one.deadline_at for one in attempts(uow, rooms[0])} == {END + 35 * MINUTE}
     assert {one.deadline_at for one in attempts(uow, rooms[1])} == {None}
 
@@ -257,6 +273,7 @@ def test_another_day_or_none_voids_open_attempts(
 ) -> None:
     servers_down(uow, clock, 31 * MINUTE)
     address = f"sittings/{rooms[0].sitting_id}/decide"
+    desk.report(rooms[0].sitting_id, decision)
     told = desk.send(address, decision=decision, fee_waiver=fee_waiver, reason="机房停电").json or {}
     assert told["awaiting_decision"] == []
     assert (told["decisions"][0]["fee_waiver"], told["decisions"][0]["reason"]) == (fee_waiver, "机房停电")
@@ -269,3 +286,27 @@ def test_another_day_or_none_voids_open_attempts(
 
 def test_where_nothing_waits_there_is_nothing_to_decide(desk: Desk, rooms: list[RunningRoom]) -> None:
     assert desk.refusal(f"sittings/{rooms[0].sitting_id}/decide", decision="extend") == (409, "NOTHING_TO_DECIDE")
+
+
+# --- Many rows --------------------------------------------------------------------------------------------------------
+
+
+def test_many_rows_are_confirmed_at_once_and_what_cannot_be_is_left(
+    uow: UnitOfWork, clock: ManualClock, desk: Desk, rooms: list[RunningRoom]
+) -> None:
+    servers_down(uow, clock, 5 * MINUTE)
+    sitting_id = rooms[0].sitting_id
+    reports = {each: GapReport(5 * MINUTE, True, clock.now()) for each in rooms[0].attempt_ids}
+    assert len(report_client_gaps(uow, reports)) == 3
+    with uow() as work:
+        still_open = a_time_entry(
+            work.session, sitting_id=sitting_id, room_id=rooms[1].room_id, status="provisional", from_at=NOON
+        ).id
+    waiting = desk.read(sitting_id)["to_confirm"]
+    zero = [row["id"] for row in waiting if row["kind"] == "reversal"]
+    assert len(zero) == 3
+    told = desk.send(f"sittings/{sitting_id}/confirm", entry_ids=[*zero, still_open, "unknown"]).json or {}
+    assert [row["id"] for row in told["to_confirm"] if row["kind"] == "reversal"] == []
+    assert still_open in [row["id"] for row in told["to_confirm"]]
+    assert {one.deadline_at for one in attempts(uow, rooms[0])} == {END}
+    assert desk.refusal(f"sittings/{sitting_id}/confirm", entry_ids=[]) == (422, "FIELD_INVALID")

@@ -24,17 +24,19 @@ from server.delivery.services.decide_time import decide_time
 from server.delivery.time_keeping import given_back, read_clock, room_clock
 from server.storage.unit_of_work import UnitOfWork
 from server.takeover.domain.outage_rules import NodeCondition
-from server.takeover.models import Outage
+from server.takeover.models import Outage, OutageReport
 from server.takeover.queries import awaiting_decision, list_nodes, undecided_time
 from server.takeover.services.beat import beat
 from server.takeover.services.decide_outage import Decision, decide_outage
 from server.takeover.services.register_node import Registered, register_node
 from server.takeover.services.report_client_gap import report_client_gap
+from server.takeover.services.report_outage import report_outage
 from server.takeover.services.stop_node import stop_node
 from tests.factories.delivery import RunningRoom, a_journal_entry, running_rooms
 from tests.moments import DURATION, END, LIMIT_30, MINUTE, SECOND, START
 
 HEAD = Actor("head", Role.OFFICE_HEAD, "主任")
+CLERK = Actor("clerk", Role.EXAM_CLERK, "考务")
 PROCTOR = Actor("proctor", Role.PROCTOR, "监考")
 
 
@@ -315,12 +317,40 @@ def waiting_room(uow: UnitOfWork, clock: ManualClock, room: RunningRoom) -> Runn
     return room
 
 
+def report_it(uow: UnitOfWork, room: RunningRoom, actor: Actor = CLERK) -> OutageReport:
+    return report_outage(
+        uow, sitting_id=room.sitting_id, proposal=Decision.EXTEND, reason="停电，已恢复", actor=actor
+    )  # fmt: skip
+
+
+def test_nobody_decides_alone(uow: UnitOfWork, clock: ManualClock, waiting_room: RunningRoom) -> None:
+    whole = {"sitting_id": waiting_room.sitting_id, "decision": Decision.EXTEND, "reason": "", "actor": HEAD}
+    with pytest.raises(Conflict, match="REPORT_NEEDED"):
+        decide_outage(uow, **whole)
+    report_it(uow, waiting_room, HEAD)
+    with pytest.raises(Forbidden, match="SECOND_PERSON_NEEDED"):
+        decide_outage(uow, **whole)
+    with pytest.raises(Forbidden, match="REPORT_NEEDS_OFFICE"):
+        report_it(uow, waiting_room, PROCTOR)
+    report = report_it(uow, waiting_room)
+    clock.advance(MINUTE)
+    made = decide_outage(uow, **whole)
+    assert (made.report_id, made.decided_by, made.decided_at) == (report.id, "head", clock.now())
+    assert (report.reported_by, report.reported_at, report.proposal) == ("clerk", clock.now() - MINUTE, "extend")
+    with uow.read() as session:
+        actions = list(session.scalars(select(AuditEntry.action)))
+    assert actions.count(AuditAction.TAKEOVER_OUTAGE_REPORTED) == 2
+    with pytest.raises(Conflict, match="NOTHING_TO_DECIDE"):
+        report_it(uow, waiting_room)
+
+
 def test_nothing_goes_on_until_it_is_decided_and_then_with_all_the_time(
     uow: UnitOfWork, clock: ManualClock, waiting_room: RunningRoom
 ) -> None:
     assert clock_of(uow, waiting_room.attempt_ids[0]).remaining == 18 * MINUTE
     with uow.read() as session:
         assert len(awaiting_decision(session, waiting_room.sitting_id)) == 1
+    report_it(uow, waiting_room)
     made = decide_outage(
         uow, sitting_id=waiting_room.sitting_id, decision=Decision.EXTEND, reason="已恢复供电", actor=HEAD
     )
@@ -338,6 +368,7 @@ def test_another_day_voids_what_is_open_and_keeps_it_on_record(
 ) -> None:
     with uow() as work:
         work.session.get_one(Attempt, waiting_room.attempt_ids[0]).state = AttemptState.SUBMITTED.value
+    report_it(uow, waiting_room)
     made = decide_outage(
         uow, sitting_id=waiting_room.sitting_id, decision=decision, reason="停电", actor=HEAD, fee_waiver=True
     )
