@@ -49,7 +49,7 @@ def make_hall(
     random = np.random.default_rng(seed)
     abilities = random.normal(size=candidates)
     slope = 1.9 * random.lognormal(0.0, 0.3, items)
-    difficulty = random.normal(-1.2, 1.0, items)
+    difficulty = random.normal(-1.0, 1.0, items)
     attraction = random.normal(0.0, 2.0, (items, OPTIONS - 1))
     key = random.integers(0, OPTIONS, items)
     place = np.arange(candidates)
