@@ -19,7 +19,8 @@ from itembank.domain.paper_plan import PaperPlan
 from server.core.errors import InvalidInput
 
 REF_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-ITEM_REF_LENGTH, OPTION_REF_LENGTH = 8, 6
+#: Random and short: on a script of 100 items they are what does not compress. They are names, not secrets.
+ITEM_REF_LENGTH, OPTION_REF_LENGTH = 3, 2
 
 
 @dataclass(frozen=True, slots=True)

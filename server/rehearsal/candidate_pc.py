@@ -5,7 +5,6 @@ acknowledged, sent again with the same number; the channel kept open, by another
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import random
 import secrets
@@ -15,8 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from itembank.domain.sealing import read_paper_file
 from server.rehearsal import plain_http
 from server.rehearsal.history import Notebook, Sent
 from server.rehearsal.node_addresses import NodeAddresses
@@ -136,9 +134,7 @@ class CandidatePc:
             if sealed and self._ms_to_start() <= 0:
                 begun = self._begin()
                 if begun is not None:
-                    plain = AESGCM(base64.b64decode(begun["key"])).decrypt(sealed[1:13], sealed[13:], aad.encode())
-                    paper: dict[str, Any] = json.loads(plain)
-                    return paper
+                    return read_paper_file(base64.b64decode(begun["key"]), aad, sealed)
                 self._pause(self._random.uniform(0.2, 0.4))
                 continue
             self._pause(min(0.5, max(0.02, self._ms_to_start() / 1000)))

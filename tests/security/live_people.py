@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from itembank.domain.sealing import read_paper_file
 from server.rehearsal.demo_site import DemoAccount
 from server.scheduling.services.issue_tickets import IssuedTicket
 from tests.security.raw_socket import RawSocket
@@ -113,11 +113,8 @@ class LiveCandidate:
         reply = self.post("begin", {"page_id": self.page_id})
         assert reply.status_code == 200, reply.text
         self.epoch, self.seq = reply.json()["epoch"], reply.json()["last_seq"]
-        plain = AESGCM(base64.b64decode(reply.json()["key"])).decrypt(
-            sealed[1:13], sealed[13:], state["paper"]["aad"].encode()
-        )
-        self.line.note(plain)
-        self.paper = json.loads(plain)
+        self.paper = read_paper_file(base64.b64decode(reply.json()["key"]), state["paper"]["aad"], sealed)
+        self.line.note(json.dumps(self.paper, ensure_ascii=False).encode())
         return self.paper
 
     def join(self) -> RawSocket:

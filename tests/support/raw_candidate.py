@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from itembank.domain.sealing import read_paper_file
 from server.rehearsal.wire_client import WireClient
 from server.scheduling.services.issue_tickets import IssuedTicket
 
@@ -48,10 +47,8 @@ class RawCandidate:
         """Take the key and read the paper; possible from T on."""
         begun = self.post("/api/candidate/begin", {"page_id": self.page_id})
         self.epoch = begun["epoch"]
-        plain = AESGCM(base64.b64decode(begun["key"])).decrypt(
-            self._sealed[1:13], self._sealed[13:], self._aad.encode()
-        )
-        self.items = [item for section in json.loads(plain)["sections"] for item in section["items"]]
+        paper = read_paper_file(base64.b64decode(begun["key"]), self._aad, self._sealed)
+        self.items = [item for section in paper["sections"] for item in section["items"]]
         return begun
 
     def connect(self, base_url: str = "") -> WireClient:
