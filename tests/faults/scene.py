@@ -23,11 +23,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from server.delivery.queries import counted_responses
 from server.rehearsal.candidate import Plan, SimulatedCandidate
 from server.rehearsal.candidate_pc import Stopped, TurnedAway
 from server.rehearsal.demo_site import DemoDay, prepare_demo
 from server.rehearsal.history import Sent
 from server.rehearsal.server_process import ServerProcess
+from tests.faults.checker import Evidence, Read, find_violations
 from tests.faults.registry import FaultCase
 from tests.support.live_server import LiveServer, make_day, open_platform
 from tests.support.paths import ROOT
@@ -37,6 +39,8 @@ from tests.support.processes import find_free_port, wait_until
 ENTER_S = 0.12
 #: unsent entries of somebody who is up to date: the one under way
 UNDER_WAY = 1
+#: whose answers are read again and again
+READERS = 5
 
 
 class Node(ServerProcess):
@@ -143,6 +147,8 @@ class Scene(LiveServer):
     log: NemesisLog = field(default_factory=NemesisLog)
     #: attempt → digest of the paper at every admission
     papers: dict[str, list[str]] = field(default_factory=dict)
+    #: what was read of some candidates' answers whenever everybody had caught up
+    reads: list[Read] = field(default_factory=list)
 
     def begin(
         self, count: int | None = None, *, addresses: Sequence[str] = (), around: Around = lambda ticket, run: run
@@ -185,6 +191,22 @@ class Scene(LiveServer):
             lambda: all(len(one._unsent) <= UNDER_WAY for one in self.candidates),
             seconds=seconds, what="everybody has caught up",
         )  # fmt: skip
+        self._read_some()
+
+    def _read_some(self) -> None:
+        """What the database shows of a few candidates' answers now; it must never get older (I3)."""
+        now = time.monotonic()
+        for one in self.candidates[:READERS]:
+            responses = self.read(lambda session, one=one: counted_responses(session, one._attempt_id))  # type: ignore[misc]
+            self.reads += [
+                Read(one._attempt_id, item, response.epoch, response.client_seq, now)
+                for item, response in responses.items()
+            ]
+
+    def violations(self) -> dict[str, list[str]]:
+        """Every invariant judged over what is left; people go home first."""
+        self.stop_people()
+        return find_violations(Evidence(self.platform.uow, self.history, papers=self.papers, reads=self.reads))
 
     def worst_wait_s(self, since: float, until: float | None = None) -> float:
         """The longest anybody waited for an acknowledgement of something clicked before `until` and not yet

@@ -109,5 +109,10 @@ def wrong(verdict: Verdict) -> int:
     return verdict.lost + verdict.duplicated + verdict.foreign + verdict.wrong_final
 
 
+def broken(violations: dict[str, list[str]]) -> str:
+    """For the remark: which invariants do not hold, with an example each."""
+    return "; ".join(f"{name}: {found[0]} ({len(found)})" for name, found in violations.items())
+
+
 def figures_of(verdict: Verdict) -> dict[str, int]:
     return {name: getattr(verdict, name) for name in ("acked", "lost", "duplicated", "foreign", "wrong_final")}

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.faults.nemesis.power import CuttableDisk, cuttable_disk, need_power_cuts
 from tests.faults.registry import ControlMeasured, FaultCase, Measured, NotRunHere, Repetitions, control_of, fault
 from tests.faults.scene import Scene, exam_scene, spread
-from tests.faults.wire_people import figures_of, wrong
+from tests.faults.wire_people import broken, figures_of, wrong
 from tests.support import postgres
 from tests.support.postgres import PostgresCluster
 
@@ -62,7 +62,8 @@ def _is_broken(file: Path) -> bool:
 def power_cut_sqlite(case: FaultCase) -> Measured:
     totals: dict[str, int] = {}
     ready: list[float] = []
-    broken = told = 0
+    remarks: list[str] = []
+    damaged = told = 0
     kinds = ("xfs", "ext4") if case.repetitions > 1 else ("xfs",)
     for kind, times in zip(kinds, spread(case.repetitions, len(kinds)), strict=True):
         with (
@@ -71,17 +72,19 @@ def power_cut_sqlite(case: FaultCase) -> Measured:
         ):
             scene.begin()
             seconds, bad = cut_again_and_again(scene, disk, case, times, told, kind)
-            told, broken = told + times, broken + bad
+            told, damaged = told + times, damaged + bad
             ready += seconds
-            verdict = scene.verdict()
+            verdict, violations = scene.verdict(), scene.violations()
             scene.close()
-            _add(totals, {**figures_of(verdict), "wrong": wrong(verdict)})
+            _add(totals, {**figures_of(verdict), "wrong": wrong(verdict) + len(violations)})
+            remarks += [broken(violations)] if violations else []
     return Measured(
-        passed=totals["wrong"] == 0 and broken == 0 and max(ready) <= GOAL_READY_S,
+        passed=totals["wrong"] == 0 and damaged == 0 and max(ready) <= GOAL_READY_S,
         n=case.repetitions,
-        worst=f"{totals['lost']} lost of {totals['acked']:,}; ready after {max(ready):.1f} s at most; {broken} damaged files",
-        figures={**totals, "ready_s_max": round(max(ready), 2), "damaged": broken},
-        remark=f"{' and '.join(kinds)}; {CANDIDATES} candidates, {CANDIDATES / PACE_S:g} answers/s",
+        worst=f"{totals['lost']} lost of {totals['acked']:,}; ready after {max(ready):.1f} s at most; {damaged} damaged files",
+        figures={**totals, "ready_s_max": round(max(ready), 2), "damaged": damaged},
+        remark="; ".join(remarks)
+        or f"{' and '.join(kinds)}; {CANDIDATES} candidates, {CANDIDATES / PACE_S:g} answers/s",
     )
 
 
@@ -186,8 +189,8 @@ def power_cut_on_postgres(
         )
         scene.begin()
         ready = cut_database_power(scene, disk, cluster, case, times)
-        verdict = scene.verdict()
-        return ready, {**figures_of(verdict), "wrong": wrong(verdict)}
+        verdict, violations = scene.verdict(), scene.violations()
+        return ready, {**figures_of(verdict), "wrong": wrong(verdict) + len(violations)}
 
 
 @fault(

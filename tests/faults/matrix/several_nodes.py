@@ -19,7 +19,7 @@ from server.rehearsal.staff import StaffMember, StaffRefused
 from tests.faults.registry import ControlMeasured, FaultCase, Measured, NotRunHere, Repetitions, control_of, fault
 from tests.faults.scene import Scene, exam_scene
 from tests.faults.stores import own_stores
-from tests.faults.wire_people import WirePerson, figures_of, wire_people, wrong
+from tests.faults.wire_people import WirePerson, broken, figures_of, wire_people, wrong
 from tests.support.processes import wait_until
 from tests.support.raw_candidate import RawCandidate
 
@@ -87,16 +87,18 @@ def node_lost(case: FaultCase) -> Measured:
     with several_nodes(case, 3, candidates=CANDIDATES, pace_s=PACE_S) as scene:
         scene.begin()
         away = lose_a_node(scene, case, case.repetitions)
-        verdict = scene.verdict()
+        verdict, violations = scene.verdict(), scene.violations()
         conflicts = superseded(scene)
     p95 = away[int(len(away) * 0.95)] if away else 0.0
     return Measured(
-        passed=wrong(verdict) == 0 and conflicts == 0 and len(away) > 0
+        passed=wrong(verdict) == 0
+        and not violations and conflicts == 0 and len(away) > 0
         and p95 <= SOON_S * case.patience and away[-1] <= ALL_S * case.patience,
         n=case.repetitions,
         worst=f"{verdict.lost} lost of {verdict.acked:,}; away p95 {p95:.1f} s, max {max(away, default=0):.1f} s; {conflicts} epoch conflicts",
         figures={**figures_of(verdict), "moved": len(away), "away_s_p95": round(p95, 2), "away_s_max": round(max(away, default=0), 2)},
-        remark=f"{CANDIDATES} candidates on three processes; killed with SIGKILL, so their lines break at once",
+        remark=broken(violations)
+        or f"{CANDIDATES} candidates on three processes; killed with SIGKILL, so their lines break at once",
     )  # fmt: skip
 
 

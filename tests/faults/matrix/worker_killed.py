@@ -6,6 +6,7 @@ import time
 
 from tests.faults.registry import ControlMeasured, FaultCase, Measured, Repetitions, control_of, fault
 from tests.faults.scene import Scene, exam_scene
+from tests.faults.wire_people import broken
 
 #: the load of the matrix: 100 answers a second
 CANDIDATES, PACE_S = 200, 2.0
@@ -42,10 +43,10 @@ def worker_killed(case: FaultCase) -> Measured:
     with exam_scene(case, candidates=candidates, pace_s=pace_s) as scene:
         scene.begin()
         waits = kill_and_restart(scene, case, case.repetitions)
-        verdict = scene.verdict()
+        verdict, violations = scene.verdict(), scene.violations()
     wrong = verdict.lost + verdict.duplicated + verdict.foreign + verdict.wrong_final
     return Measured(
-        passed=wrong == 0 and max(waits) <= GOAL_S * case.patience,
+        passed=wrong == 0 and not violations and max(waits) <= GOAL_S * case.patience,
         n=case.repetitions,
         worst=f"{verdict.lost} lost of {verdict.acked:,}; longest wait {max(waits):.1f} s",
         figures={
@@ -53,7 +54,8 @@ def worker_killed(case: FaultCase) -> Measured:
             "wrong_final": verdict.wrong_final, "wait_s_max": round(max(waits), 2),
             "wait_s_median": round(sorted(waits)[len(waits) // 2], 2),
         },
-        remark=f"{candidates} candidates, one answer each {pace_s:g} s; one process on SQLite",
+        remark=broken(violations)
+        or f"{candidates} candidates, one answer each {pace_s:g} s; one process on SQLite",
     )  # fmt: skip
 
 
