@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 PART = "proctor.board_feed"
 TICK_S = 0.4
 #: presence and the day's line change by the clock alone; a node that hears no others shows what they did at most so much later
-REFRESH_S = 4.0
+REFRESH_S = 3.0
 #: a node's own trouble is shown so long after it was last heard of
 TRANSIENT_S = 60.0
 #: changes that touch nothing but the seat itself
