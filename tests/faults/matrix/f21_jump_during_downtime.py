@@ -80,7 +80,9 @@ def go_down(scene: Scene, wall: WallClock, by: timedelta, seen: Seen) -> None:
 
 
 def one_exam(case: FaultCase, name: str, seen: Seen, sabotage: str = "", down_sabotage: str = "") -> dict[str, int]:
-    wall = WallClock(case.folder / name)
+    folder = case.folder / f"wall-{len(seen.error_s)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    wall = WallClock(folder)
     with exam_scene(
         case, name=f"exam-{name}-{len(seen.error_s)}", candidates=CANDIDATES, pace_s=PACE_S,
         environment=wall.environment, sabotage=sabotage,
