@@ -39,6 +39,7 @@ from server.webkit.guards import peer_address, public, register_loader, require
 from server.webkit.pages import page
 from server.webkit.parsing import parse
 from server.webkit.platform import Platform
+from server.webkit.turns import take_turns
 
 PREFIX = "/api/candidate"
 #: what pages send all the time when the live channel is down; who writes is judged with every entry once more, by its epoch
@@ -52,6 +53,7 @@ def register(app: Flask, platform: Platform, runtime: DeliveryRuntime) -> None:
     settings = platform.settings
     cookie = cookie_name(secure=settings.secure_cookies)
     api = Blueprint("candidate", __name__)
+    take_turns(api, free=REMEMBERED_FOR)
     door = SignInDoor(settings.sign_ins_at_once, platform.clock)
 
     def shown_login() -> str:

@@ -125,8 +125,8 @@ def furnish(data: Path, candidates: int, database_url: str = "") -> Hall:
                     secrets.token_hex(16),
                     f"/papers/{script.file_name}",
                     f"script:{script.id}:paper",
-                    [(ref, sorted(item.options)[0]) for ref, item in layout.items.items()],
-                )  # fmt: skip
+                    [(ref, min(item.options)) for ref, item in layout.items.items()],
+                )
             )
         refresh_deadlines(work, furnished.id)
     file = data / "hall.json"
