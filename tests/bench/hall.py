@@ -72,8 +72,12 @@ class Hall:
         return len(self.seats[0].choices)
 
 
-def furnish(data: Path, candidates: int, database_url: str = "") -> Hall:
-    """Everybody signed in with both steps confirmed; T has just passed, nobody has begun."""
+def furnish(data: Path, candidates: int, database_url: str = "", remaining: timedelta | None = None) -> Hall:
+    """Everybody signed in with both steps confirmed; T has just passed, nobody has begun.
+
+    Args:
+        remaining: T has passed long ago: so much is left until the end.
+    """
     platform = open_platform(data, database_url)
     uow, vault = platform.uow, platform.vault
     bank = load_demo_bank(uow, vault, SYSTEM)
@@ -100,7 +104,8 @@ def furnish(data: Path, candidates: int, database_url: str = "") -> Hall:
     with uow() as work:
         session, now = work.session, work.clock.now()
         sitting = session.merge(furnished.sitting)
-        sitting.starts_at = now - timedelta(seconds=2)
+        already = timedelta(seconds=2) if remaining is None else timedelta(seconds=sitting.duration_s) - remaining
+        sitting.starts_at = now - already
         for room in session.scalars(select(SittingRoom).where(SittingRoom.sitting_id == furnished.id)):
             room.package_id, room.fetched_at, room.admission_opened_at = sealed.package_id, now, now
         for ticket in furnished.tickets:

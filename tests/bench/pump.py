@@ -294,8 +294,24 @@ class Generator:
         await asyncio.gather(*(one(place) for place in range(first, last)))
         return {"acked": acked}
 
-    async def submit_all(self, first: int, last: int) -> dict[str, Any]:
-        """All hand in at one moment."""
+    async def standings(self, first: int, last: int) -> dict[str, Any]:
+        """One more answer of everybody, by plain HTTP: what each was told, counted."""
+        told: dict[str, int] = {}
+
+        async def one(place: int) -> None:
+            http = await self._requests(place)
+            status, reply = await http.ask(
+                self._request(place, "POST", "/api/candidate/answers", self.lines[place].body())
+            )
+            said = json.loads(reply)
+            name = said["acks"][0]["standing"] if status == 200 else said["code"]
+            told[name] = told.get(name, 0) + 1
+
+        await asyncio.gather(*(one(place) for place in range(first, last)))
+        return {"told": told}
+
+    async def submit_all(self, first: int, last: int, at: float = 0.0) -> dict[str, Any]:
+        """All hand in at one moment: now, or at `at` (seconds since the epoch)."""
         waits: list[float] = []
         ended = 0
 
@@ -308,8 +324,9 @@ class Generator:
 
         for place in range(first, last):
             await self._requests(place)
-        at = time.monotonic()
-        await asyncio.gather(*(one(place, at) for place in range(first, last)))
+        await asyncio.sleep(max(0.0, at - time.time()) if at else 0.0)
+        began = time.monotonic()
+        await asyncio.gather(*(one(place, began) for place in range(first, last)))
         return {"ended": ended, "ms": percentiles(waits)}
 
     async def disconnect(self) -> dict[str, Any]:
@@ -488,10 +505,10 @@ class Generator:
         return {"status": status, "bytes": len(reply)}
 
 
-async def main() -> None:
+async def main(port: int, seats: list[Seat]) -> None:
     """Commands until standard input ends."""
-    port, file = int(sys.argv[1]), Path(sys.argv[2])
-    generator = Generator(port, json.loads(file.read_text()))
+
+    generator = Generator(port, seats)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=2**20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -499,11 +516,11 @@ async def main() -> None:
         wanted = json.loads(command)
         try:
             reply = await getattr(generator, wanted.pop("do"))(**wanted)
-        except Exception as error:  # told to the other end, which fails with it
+        except (OSError, ValueError, LookupError) as error:  # told to the other end, which fails with it
             reply = {"error": f"{type(error).__name__}: {error}"}
         usage = time.process_time()
         print(json.dumps({**reply, "generator_cpu_s": usage}), flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(int(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())))

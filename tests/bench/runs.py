@@ -173,18 +173,25 @@ def dashboards(stand: Stand, hall: Hall, rounds: int, seconds: float, people: in
         for number in range(boards)
     ]
     stand.pump.ask("connect", people=people)
-    without, beside, deltas = [], [], 0
+    without, beside, deltas = list[Facts](), list[Facts](), 0
+    cpu: dict[str, list[float]] = {"without": [], "beside": []}
     period = people / 50
     for _ in range(rounds):
-        without.append(stand.pump.ask("pace", people=people, period=period, seconds=seconds)["ms"])
+        one = _metered(stand, "pace", people=people, period=period, seconds=seconds)
+        without.append(one["ms"])
+        cpu["without"].append(one["cpu_s"] / one["s"])
         stand.pump.ask("watch", boards=open_boards)
-        beside.append(stand.pump.ask("pace", people=people, period=period, seconds=seconds)["ms"])
+        one = _metered(stand, "pace", people=people, period=period, seconds=seconds)
+        beside.append(one["ms"])
+        cpu["beside"].append(one["cpu_s"] / one["s"])
         deltas += stand.pump.ask("look_away")["deltas"]
     person.close()
     return {
         "boards": boards,
         "seats": people,
         "deltas": deltas,
+        "cpu_share_without": round(median(cpu["without"]), 3),
+        "cpu_share": round(median(cpu["beside"]), 3),
         "p95_without_ms": round(median(one["p95"] for one in without), 2),
         "p95_ms": round(median(one["p95"] for one in beside), 2),
         "p95_ratio": round(median(one["p95"] for one in beside) / median(one["p95"] for one in without), 2),

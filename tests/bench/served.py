@@ -4,6 +4,7 @@
   without any work. The product has no such message;
 * a far higher allowance of messages a connection (the check is made all the same): otherwise the limit is what saturates;
 * figures at SIGUSR1, written to the file `BENCH_FIGURES`: statements, flushes, lines;
+* `BENCH_COUNT_EVERYTHING`, `BENCH_EAGER_BOARDS`: controls of the fault matrix, protections taken away;
 * `BENCH_SLOW_FLUSH_MS`: so much longer lasts every commit of the answer writer; `BENCH_COUNT_STATEMENTS=1` counts SQL.
 """
 
@@ -87,6 +88,28 @@ def watch_flushes(slow_by_ms: float) -> None:
     writer.store_for = watched
 
 
+def count_everything() -> None:
+    """A control: whatever arrives counts, in time or not, ended or not."""
+    from server.delivery import journal
+    from server.delivery.domain.journal_rules import Standing, Verdict
+
+    journal.judge_entry = lambda **_facts: Verdict(Standing.COUNTED)  # type: ignore[assignment]
+
+
+def tell_boards_at_once() -> None:
+    """A control: every change is read and sent to its boards at once, one by one."""
+    from proctor import board_feed
+
+    note = board_feed.BoardFeed.note
+
+    def eager(self: Any, happened: Any) -> None:
+        note(self, happened)
+        if (happened.sitting_id, happened.room_id) in self._rooms:
+            gevent.spawn(self._refresh, (happened.sitting_id, happened.room_id))
+
+    board_feed.BoardFeed.note = eager  # type: ignore[method-assign]
+
+
 def answer_nothing() -> None:
     """One more message on the candidates' channel."""
     made = socket.CandidateChannel.__init__
@@ -113,6 +136,10 @@ def main() -> None:
         count_statements()
     watch_flushes(float(os.environ.get("BENCH_SLOW_FLUSH_MS", "0")))
     answer_nothing()
+    if os.environ.get("BENCH_COUNT_EVERYTHING"):
+        count_everything()
+    if os.environ.get("BENCH_EAGER_BOARDS"):
+        tell_boards_at_once()
     if os.environ.get("BENCH_FIGURES"):
         gevent.signal_handler(signal.SIGUSR1, report)
     from server.entry import main as serve
