@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -20,7 +21,10 @@ def in_real_thread(function: Callable[..., Result], *args: Any) -> Result:
         return function(*args)
     import gevent
 
-    result: Result = gevent.get_hub().threadpool.apply(function, args)
+    ended: _Ended = gevent.get_hub().threadpool.apply(_run, (function, args))
+    if ended.error is not None:
+        raise ended.error
+    result: Result = ended.result
     return result
 
 
@@ -43,12 +47,23 @@ def in_real_thread_within(
         return True
     import gevent
 
-    work = gevent.get_hub().threadpool.spawn(function, *args)
-
-    def ended(result: Any) -> None:
-        finish(result.exception)
-
-    work.rawlink(lambda result: gevent.spawn(ended, result))
+    work = gevent.get_hub().threadpool.spawn(_run, function, args)
+    work.rawlink(lambda done: gevent.spawn(finish, done.value.error))
     work.wait(seconds)
     gevent.sleep(0)  # lets `finish` run before the caller looks
-    return bool(work.ready() and work.exception is None)
+    return bool(work.ready() and work.value.error is None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    result: Any = None
+    error: Exception | None = None
+
+
+def _run(function: Callable[..., Any], args: tuple[Any, ...]) -> _Ended:
+    # gevent prints a thread's exception before it tells the waiter. Where printing fails (the log lies on the full disk that
+    # caused it) the waiter would wait for ever, so no exception gets that far.
+    try:
+        return _Ended(function(*args))
+    except Exception as error:  # noqa: BLE001 - raised again where the caller waits
+        return _Ended(error=error)

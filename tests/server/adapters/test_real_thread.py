@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from server.adapters.real_thread import in_real_thread
 
@@ -39,4 +40,53 @@ def test_without_gevent_it_is_a_plain_call() -> None:
 
 def test_under_gevent_other_greenlets_go_on() -> None:
     done = subprocess.run([sys.executable, "-c", UNDER_GEVENT], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "fine", done.stderr
+
+
+WITHOUT_A_LOG = """
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from server.adapters.real_thread import in_real_thread
+
+def fail():
+    raise OSError(28, "No space left on device")
+with gevent.Timeout(10):
+    try:
+        in_real_thread(fail)
+    except OSError:
+        print("told")
+"""
+
+
+def test_an_error_reaches_the_caller_although_nothing_can_be_logged() -> None:
+    """The log often lies on the very disk that is full: whoever waits must not wait for ever."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_A_LOG], stdout=subprocess.PIPE, stderr=full, text=True, timeout=60
+        )
+    assert done.stdout.strip() == "told"
+
+
+PATIENCE = """
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from server.adapters.real_thread import in_real_thread_within
+
+really_sleep = monkey.get_original("time", "sleep")
+ended = []
+assert in_real_thread_within(5, ended.append, lambda: None) and ended == [None]
+assert not in_real_thread_within(5, ended.append, lambda: 1 / 0)
+assert isinstance(ended.pop(), ZeroDivisionError) and ended == [None]
+assert not in_real_thread_within(0.05, ended.append, really_sleep, 0.5), "it takes too long"
+assert ended == [None]
+gevent.sleep(1)
+assert ended == [None, None], "told once, later"
+print("fine")
+"""
+
+
+def test_patience_ends_before_a_slow_disk_does_and_the_end_is_told_once() -> None:
+    done = subprocess.run([sys.executable, "-c", PATIENCE], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "fine", done.stderr
