@@ -15,8 +15,9 @@ from scoring.domain.statistics.flags import flag_item
 from scoring.domain.statistics.irt_model import Abilities, Calibration
 from scoring.domain.statistics.item_fit import ItemFit
 from scoring.domain.statistics.linking import Link
+from scoring.domain.statistics.similarity.described_pairs import PairFinding
 from scoring.domain.statistics.similarity.empirical_null import SEED
-from scoring.domain.statistics.similarity.report import PairFinding, SimilarityReport
+from scoring.domain.statistics.similarity.report import SimilarityReport
 
 Document = dict[str, Any]
 LINES = 20

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.domain.statistics.arrays import Bools, Floats, Ints, or_none
+from scoring.domain.statistics.arrays import Bools, Ints
 from scoring.domain.statistics.response_matrix import ResponseMatrix
 from scoring.domain.statistics.similarity.budgets import (
     FAR_FACTOR,
-    NAMES,
     Budgets,
     FamilyBudget,
     share_out,
@@ -20,10 +18,16 @@ from scoring.domain.statistics.similarity.budgets import (
 from scoring.domain.statistics.similarity.clusters import Cluster, find_clusters
 from scoring.domain.statistics.similarity.coded_answers import CodedAnswers, coded_answers
 from scoring.domain.statistics.similarity.content_match import ContentMatch, screen_all
-from scoring.domain.statistics.similarity.corroboration import Corroboration, Evidence, corroborate
+from scoring.domain.statistics.similarity.corroboration import Evidence
+from scoring.domain.statistics.similarity.described_pairs import (
+    JudgedPairs,
+    PairFinding,
+    Progress,
+    describe_pairs,
+    named,
+)
 from scoring.domain.statistics.similarity.displayed_letters import DisplayedLetters, letter_matches, screen_letters
 from scoring.domain.statistics.similarity.empirical_null import Null, Nulls, estimate_nulls
-from scoring.domain.statistics.similarity.indices import m4_index, pair_indices
 from scoring.domain.statistics.similarity.option_models import OptionModel, smoothed_shares
 from scoring.domain.statistics.similarity.seating import MOST_ROOM_PAIRS, Family, Seating
 from scoring.domain.statistics.tails import normal_quantile, normal_upper_all
@@ -35,48 +39,9 @@ TOO_EASY = 0.95
 #: up to here every pair is described; beyond, those that stand out
 EVERY_PAIR_UP_TO = 200_000
 LISTED = 500
-M4_FOR = 200
 MOST_FORMS = 20
 #: normal scores below the threshold that the screen still hands on
 SLACK = 1.0
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class PairFinding:
-    """One pair. `p`: content match against the empirical null; `flagged_by`: `content`, `letters`; empty: not flagged.
-
-    `judged` is False where too few items are in common or a score is too high to tell copying from knowledge.
-    """
-
-    a: str
-    b: str
-    family: str
-    judged: bool
-    flagged_by: tuple[str, ...]
-    common: int
-    identical: int
-    identical_wrong: int
-    both_wrong: int
-    score: float
-    p: float
-    threshold: float
-    gbt_p: float
-    omega_a_copies_b: float | None
-    omega_a_copies_b_p: float | None
-    omega_b_copies_a: float | None
-    omega_b_copies_a_p: float | None
-    k_a_copies_b_p: float | None
-    k_b_copies_a_p: float | None
-    m4_p: float | None
-    letters_same: int | None
-    letters_positions: int | None
-    letters_p: float | None
-    seat_distance: float | None
-    same_class: bool | None
-    same_machine: bool | None
-    corroboration: Corroboration | None
 
 
 @dataclass(frozen=True)
@@ -95,16 +60,6 @@ class SimilarityReport:
     pairs_total: int
     pairs_judged: int
     notices: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    pairs: Ints
-    families: Ints
-    score: Floats
-    p: Floats
-    threshold: Floats
-    judged: Bools
 
 
 def find_similar_papers(
@@ -150,7 +105,7 @@ def find_similar_papers(
     }
     chosen = _choose(judged, by_content, letters, by_letters, listed, every_pair_up_to)
     judged = _judge_chosen(chosen, answers, model, seating, nulls, families)
-    findings = _describe(
+    findings = describe_pairs(
         answers, model, seating, shown, evidence, judged, chosen, by_content, by_letters, letters, progress
     )
     flagged = by_content | by_letters
@@ -199,12 +154,11 @@ def _content(
     every_pair_up_to: int,
     notices: list[str],
     progress: Progress | None,
-) -> tuple[_Judged, Nulls, dict[Family, FamilyBudget], int]:
+) -> tuple[JudgedPairs, Nulls, dict[Family, FamilyBudget], int]:
     keep = _screen_columns(answers)
     eligible = _eligible(answers)
-    n, e = answers.count, int(eligible.sum())
+    n = answers.count
     empty = np.zeros((0, 2), dtype=np.int64)
-    judged_pairs = 0
     if len(keep) < LEAST_COMMON:
         notices.append(
             f"可比较的试题只有 {len(keep)} 道（少于 {LEAST_COMMON}，过易的不计）：内容雷同只列出，不判定。"
@@ -234,16 +188,15 @@ def _content(
             f" {len(forms)} forms: contents are compared within rooms only; rely on the displayed letters."
         )
     families = share_out(counts, budgets, seating is not None, FAR_FACTOR)
-    judged_pairs = sum(counts.values())
     if everyone:
         pairs = np.stack(np.triu_indices(n, 1), axis=1)
     else:
         far = empty
         if bulk and families[Family.OTHER].threshold > 0:
             least = nulls.general.mean + nulls.general.sd * normal_quantile(families[Family.OTHER].threshold) - SLACK
-            far = screen_all(part, part_model, forms, least, LEAST_COMMON, eligible, _named(progress, "screen"))
+            far = screen_all(part, part_model, forms, least, LEAST_COMMON, eligible, named(progress, "screen"))
         pairs = np.unique(np.concatenate([near, far]), axis=0)
-    return _judge(pairs, match, eligible, seating, nulls, families), nulls, families, judged_pairs
+    return _judge(pairs, match, eligible, seating, nulls, families), nulls, families, sum(counts.values())
 
 
 def _judge(
@@ -253,7 +206,7 @@ def _judge(
     seating: Seating | None,
     nulls: Nulls,
     families: dict[Family, FamilyBudget],
-) -> _Judged:
+) -> JudgedPairs:
     raw, common = match.scores(pairs)
     of = np.zeros(len(pairs), dtype=np.int64) if seating is None else seating.families(pairs)
     score = nulls.general.adjusted(raw)
@@ -262,7 +215,7 @@ def _judge(
         mates = (group[pairs[:, 0]] == group[pairs[:, 1]]) & (group[pairs[:, 0]] >= 0)
         score = np.where(mates, nulls.same_class.adjusted(raw), score)
     may = eligible[pairs].all(axis=1) & (common >= LEAST_COMMON)
-    return _Judged(pairs, of, score, normal_upper_all(score), thresholds(of, families), may)
+    return JudgedPairs(pairs, of, score, normal_upper_all(score), thresholds(of, families), may)
 
 
 def _letters(
@@ -281,7 +234,7 @@ def _letters(
     counts[Family.OTHER] = e * (e - 1) // 2 - sum(counts.values())
     families = share_out(counts, budgets, seating is not None, 1.0)
     limit = families[Family.OTHER].threshold
-    far = screen_letters(shown, limit, eligible, _named(progress, "letters")) if limit > 0 and n > 1 else near[:0]
+    far = screen_letters(shown, limit, eligible, named(progress, "letters")) if limit > 0 and n > 1 else near[:0]
     pairs = np.unique(np.concatenate([near, far]), axis=0)
     found = letter_matches(shown, pairs)
     of = np.zeros(len(pairs), dtype=np.int64) if seating is None else seating.families(pairs)
@@ -295,7 +248,7 @@ def _letters(
 
 
 def _choose(
-    judged: _Judged,
+    judged: JudgedPairs,
     by_content: set[tuple[int, int]],
     letters: dict[tuple[int, int], tuple[int, int, float]],
     by_letters: set[tuple[int, int]],
@@ -311,7 +264,7 @@ def _choose(
     return sorted(by_content | by_letters | {known[place] for place in order.tolist()} | set(nearest))
 
 
-def _is_complete(judged: _Judged) -> bool:
+def _is_complete(judged: JudgedPairs) -> bool:
     n = int(judged.pairs.max()) + 1
     return len(judged.pairs) == n * (n - 1) // 2
 
@@ -323,7 +276,7 @@ def _judge_chosen(
     seating: Seating | None,
     nulls: Nulls,
     families: dict[Family, FamilyBudget],
-) -> _Judged:
+) -> JudgedPairs:
     """The chosen pairs in order, judged by content as well when only their letters brought them here."""
     keep = _screen_columns(answers)
     enough = len(keep) >= LEAST_COMMON
@@ -332,85 +285,3 @@ def _judge_chosen(
     pairs = np.array(chosen, dtype=np.int64).reshape(-1, 2)
     match = ContentMatch(answers.columns(keep), model.columns(keep))
     return _judge(pairs, match, eligible, seating, nulls, families)
-
-
-def _describe(
-    answers: CodedAnswers,
-    model: OptionModel,
-    seating: Seating | None,
-    shown: DisplayedLetters | None,
-    evidence: Evidence | None,
-    judged: _Judged,
-    chosen: list[tuple[int, int]],
-    by_content: set[tuple[int, int]],
-    by_letters: set[tuple[int, int]],
-    letters: dict[tuple[int, int], tuple[int, int, float]],
-    progress: Progress | None,
-) -> list[PairFinding]:
-    indices = pair_indices(answers, model, judged.pairs, _named(progress, "indices"))
-    smallest = judged.p.copy()
-    for place, pair in enumerate(chosen):
-        if pair in letters:
-            smallest[place] = min(smallest[place], letters[pair][2])
-    is_flagged = np.array([pair in by_content or pair in by_letters for pair in chosen], dtype=bool)
-    order = np.lexsort((np.arange(len(chosen)), indices.gbt_p, smallest, ~judged.judged, ~is_flagged))
-    m4 = np.full(len(chosen), np.nan)
-    top = order[:M4_FOR]
-    m4[top] = m4_index(answers, model, judged.pairs[top])
-    beside: dict[int, Corroboration] = {}
-    if evidence is not None:
-        of_interest = order[: max(LISTED, int(is_flagged.sum()))]
-        beside = dict(zip(of_interest.tolist(), corroborate(answers, judged.pairs[of_interest], evidence), strict=True))
-    lettered = None
-    if shown is not None and len(chosen):
-        lettered = letter_matches(shown, judged.pairs)
-    findings = []
-    for place in order.tolist():
-        a, b = chosen[place]
-        by = tuple(name for name, group in (("content", by_content), ("letters", by_letters)) if (a, b) in group)
-        findings.append(
-            PairFinding(
-                a=answers.persons[a],
-                b=answers.persons[b],
-                family=NAMES[Family(int(judged.families[place]))] if seating is not None else "unknown",
-                judged=bool(judged.judged[place]),
-                flagged_by=by,
-                common=int(indices.common[place]),
-                identical=int(indices.identical[place]),
-                identical_wrong=int(indices.identical_wrong[place]),
-                both_wrong=int(indices.both_wrong[place]),
-                score=float(judged.score[place]),
-                p=float(judged.p[place]),
-                threshold=float(judged.threshold[place]),
-                gbt_p=float(indices.gbt_p[place]),
-                omega_a_copies_b=or_none(indices.omega_a_copies_b[place]),
-                omega_a_copies_b_p=or_none(indices.omega_a_copies_b_p[place]),
-                omega_b_copies_a=or_none(indices.omega_b_copies_a[place]),
-                omega_b_copies_a_p=or_none(indices.omega_b_copies_a_p[place]),
-                k_a_copies_b_p=or_none(indices.k_a_copies_b_p[place]),
-                k_b_copies_a_p=or_none(indices.k_b_copies_a_p[place]),
-                m4_p=or_none(m4[place]),
-                letters_same=None if lettered is None else int(lettered.same[place]),
-                letters_positions=None if lettered is None else int(lettered.positions[place]),
-                letters_p=None if lettered is None else float(lettered.p[place]),
-                seat_distance=None if seating is None else seating.distance(a, b),
-                same_class=_same(seating.school_class[a], seating.school_class[b]) if seating is not None else None,
-                same_machine=_same_text(seating.machine[a], seating.machine[b]) if seating is not None else None,
-                corroboration=beside.get(place),
-            )
-        )
-    return findings
-
-
-def _same(a: int, b: int) -> bool | None:
-    return None if min(a, b) < 0 else bool(a == b)
-
-
-def _same_text(a: str, b: str) -> bool | None:
-    return a == b if a and b else None
-
-
-def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    return lambda done, total: progress(name, done, total)
