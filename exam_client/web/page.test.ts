@@ -7,6 +7,7 @@ import { Contact } from "./contact";
 import { deviceSecret, pageId, seatFromAddress } from "./device";
 import { readKey } from "./keys";
 import { openPaper, PaperUnreadable } from "./paper";
+import { lastPlace } from "./writing";
 
 const KEY = new Uint8Array(32).fill(9);
 const AAD = "script:s1:paper";
@@ -68,6 +69,15 @@ describe("contact with the server", () => {
       contact.reached();
     }
     expect(contact.report().gap_ms).toBe(9000);
+  });
+});
+
+describe("the place after a change of PC", () => {
+  const stored = (item: string, seq: number) => ({ item, value: ["a"], flagged: false, seq });
+  it("is the question that was worked on last", () => {
+    expect(lastPlace([stored("b", 4), stored("c", 9), stored("a", 2)], ["a", "b", "c"])).toBe(2);
+    expect(lastPlace([], ["a", "b"])).toBe(0);
+    expect(lastPlace([stored("elsewhere", 1)], ["a"])).toBe(0);
   });
 });
 

@@ -158,7 +158,7 @@ export async function begin(): Promise<void> {
     contactMade();
     page.refusal = null;
     // Drawn only when answers and place are known: a first question that jumps away would be one too many.
-    await writing.takeUp(page.server.attempt_id, begun, placeItems(paper).length, ways);
+    await writing.takeUp(page.server.attempt_id, begun, placeItems(paper).map((item) => item.ref), ways);
     page.paper = paper;
     if (page.server.step === "waiting") await refresh();
   } catch (failure) {
@@ -225,7 +225,7 @@ async function atTheEnd(state: CandidateState): Promise<void> {
       await standDown();
       return;
     }
-    if (!writing.isUp()) await writing.takeUp(state.attempt_id, { ...state, responses: [] }, 0, ways);
+    if (!writing.isUp()) await writing.takeUp(state.attempt_id, { ...state, responses: [] }, [], ways);
     const late = writing.unsent() > 0;
     const allSent = await writing.flush(30_000);
     if (late || !state.receipt) page.server = await get<CandidateState>(`${API}/state`).catch(() => page.server);

@@ -7,7 +7,7 @@ import { Contact } from "./contact";
 import { choose, responsesFrom } from "./answers";
 import { currentItem, items, page } from "./state";
 import { TICKET_NOTE } from "./export";
-import type { AnswersRecorded, Begun } from "@web/wire_types";
+import type { AnswersRecorded, Begun, StoredResponse } from "@web/wire_types";
 
 /** A change that is not acknowledged within this time is shown as "only on this PC". */
 const SLOW_MS = 4000;
@@ -28,7 +28,7 @@ let slowTimer: ReturnType<typeof setInterval> | undefined;
 const monotonic = (): number => Math.round(performance.now());
 
 /** Take up the pen: what is stored and what this PC still holds, then keep sending. */
-export async function takeUp(attempt: string, begun: Omit<Begun, "key" | "export"> & Partial<Pick<Begun, "export">>, itemCount: number, ways: Ways): Promise<void> {
+export async function takeUp(attempt: string, begun: Omit<Begun, "key" | "export"> & Partial<Pick<Begun, "export">>, itemRefs: string[], ways: Ways): Promise<void> {
   await putDown();
   journal = await Journal.open({
     attempt,
@@ -47,7 +47,7 @@ export async function takeUp(attempt: string, begun: Omit<Begun, "key" | "export
   page.answers = answers;
   page.flags = flags;
   page.struck = await journal.readNote("struck", {});
-  page.current = Math.min(await journal.readNote("position", 0), Math.max(0, itemCount - 1));
+  page.current = Math.min(await journal.readNote("position", lastPlace(begun.responses, itemRefs)), Math.max(0, itemRefs.length - 1));
   if (begun.responses.length) page.saving.savedAt = begun.clock.server_now_ms;
   outbox = new Outbox({
     journal,
@@ -62,6 +62,12 @@ export async function takeUp(attempt: string, begun: Omit<Begun, "key" | "export
   recount();
   outbox.start();
   slowTimer = setInterval(recount, 1000);
+}
+
+/** On a PC that knows no place yet, after a swap: the question that was worked on last. */
+export function lastPlace(responses: StoredResponse[], itemRefs: string[]): number {
+  const newest = responses.reduce<StoredResponse | null>((last, one) => (!last || one.seq > last.seq ? one : last), null);
+  return Math.max(0, newest ? itemRefs.indexOf(newest.item) : 0);
 }
 
 /** Lay down the pen: nothing is sent any more; what was not acknowledged stays on the disk. */

@@ -176,6 +176,7 @@ def test_a_pc_that_dies_with_unsent_answers_is_swapped_in_four_clicks_and_its_an
     new.await_question()
     expect(new.page.get_by_test_id("time-given").or_(new.page.get_by_text("补时记录")).first).to_be_visible()
     assert len(exam.stored(ticket)) == 3
+    expect(new.page.get_by_role("button", name="第 3 题，已答，当前")).to_be_visible()
 
     moved = board.page.locator(".seat", has_text=ticket.name).first
     moved.click()
