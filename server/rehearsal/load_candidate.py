@@ -61,6 +61,7 @@ class LoadCandidate(CandidatePc):
         self._swapped = False
         self._began_s: float | None = None
         self._wire = (0, 0)
+        self._planned_end_ms: int | None = None
 
     @property
     def unsent(self) -> int:
@@ -88,6 +89,7 @@ class LoadCandidate(CandidatePc):
             more: dict[str, Any] = {"seat_number": self.seat.seat_number} if self.seat.seat_number else {}
             self._enter(self.seat.ticket_number, self.seat.pin, rehearsal=True, **more)
             was_there = time.monotonic()
+            self._planned_end_ms = self.seen.clock["ends_at_ms"]
             paper = self._wait_for_the_start()
             if paper is not None:
                 self._began_s = min(time.monotonic() - was_there, -self._ms_to_start() / 1000)
@@ -205,10 +207,16 @@ class LoadCandidate(CandidatePc):
             else:
                 self._pause(self._random.uniform(0.2, 0.6))
 
+    def _given_back_s(self) -> float:
+        """What the clock really moved: rows that overlap count once there, and twice in a list."""
+        if self._planned_end_ms is None:
+            return 0.0
+        return float(self.seen.clock["ends_at_ms"] - self._planned_end_ms) / 1000
+
     def _tell(self) -> CandidateEnd:
         right, wrong = self._wire
         return CandidateEnd(
-            self.seat.ticket_number, self.seat.room_id, self._attempt_id, self.seen.step, self.seen.given_back_s, self.nodes.moves,
+            self.seat.ticket_number, self.seat.room_id, self._attempt_id, self.seen.step, self._given_back_s(), self.nodes.moves,
             len(self._unsent), self.seen.answered_while_away, dict(Counter(self.seen.refusals)), self.seen.turned_away,
             self._began_s, right, wrong, self.seen.receipt, self._swapped,
         )  # fmt: skip

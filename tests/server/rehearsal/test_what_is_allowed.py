@@ -39,7 +39,8 @@ def test_a_thousand_candidates_for_half_an_hour_are_within_the_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["http://127.0.0.1:8600", "http://192.168.1.10", "https://10.0.0.3:443/", "http://[::1]:8600", "http://172.16.5.5"]
+    "address",
+    ["http://127.0.0.1:8600", "http://192.168.1.10", "https://10.0.0.3:443/", "http://[::1]:8600", "http://172.16.5.5"],
 )
 def test_this_machine_and_private_networks_may_be_loaded(address: str) -> None:
     assert check_addresses([address]) == [address.rstrip("/")]
@@ -116,7 +117,9 @@ def test_faults_bring_what_they_need() -> None:
 
 def test_tickets_are_read_from_a_file_with_a_byte_order_mark_and_more_columns(tmp_path: Path) -> None:
     path = tmp_path / "tickets.csv"
-    path.write_text("\ufeff姓名,准考证号,密码\n张三,100000000000001,123456\n\n李四,100000000000002, 654321\n", encoding="utf-8")
+    path.write_text(
+        "\ufeff姓名,准考证号,密码\n张三,100000000000001,123456\n\n李四,100000000000002, 654321\n", encoding="utf-8"
+    )
     assert read_tickets(path) == [("100000000000001", "123456"), ("100000000000002", "654321")]
 
 
