@@ -6,7 +6,7 @@ Whoever writes a ledger row calls `refresh_deadlines` in the same transaction: t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta, timezone
 
 from sqlalchemy import select
@@ -94,6 +94,15 @@ def room_clock(session: Session, sitting_id: str, room_id: str, now: datetime) -
         now=now,
         awaiting_decision=reading.awaiting_decision,
     )
+
+
+def lock_open_attempts(session: Session, sitting_ids: Collection[str]) -> None:
+    """For whoever refreshes room after room in one transaction: all open attempts first, in the order of their ids.
+
+    Presence and the answer writer lock attempts of several rooms in that order; another order would be a deadlock.
+    """
+    query = select(Attempt.id).where(Attempt.sitting_id.in_(sitting_ids), Attempt.state.in_(OPEN_STATES))
+    session.execute(query.order_by(Attempt.id).with_for_update()).all()
 
 
 def refresh_deadlines(

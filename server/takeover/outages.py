@@ -16,7 +16,7 @@ from server.core.ids import new_id
 from server.delivery.domain.time_ledger import RowKind, RowStatus
 from server.delivery.ledger import append_row
 from server.delivery.models import Attempt
-from server.delivery.time_keeping import OPEN_STATES, refresh_deadlines
+from server.delivery.time_keeping import OPEN_STATES, lock_open_attempts, refresh_deadlines
 from server.scheduling.models import Sitting
 from server.scheduling.queries import sitting_profile
 from server.storage.unit_of_work import Work
@@ -50,6 +50,7 @@ def detect_outage(work: Work, node_id: str, limits: Thresholds = THRESHOLDS) -> 
     outage = Outage(id=new_id(), from_at=span.from_at, to_at=span.to_at, cause=CAUSE, detected_by=node_id)
     session.add(outage)
     told: list[dict[str, Any]] = []
+    lock_open_attempts(session, {sitting_id for sitting_id, _, _ in rooms})
     for sitting_id, room_id, starts_at in rooms:
         lost = lost_exam_time(span, starts_at)
         if lost is None:

@@ -19,7 +19,7 @@ from server.delivery.domain.states import ATTEMPT_TRANSITIONS, AttemptAction, At
 from server.delivery.domain.time_ledger import RowStatus
 from server.delivery.ledger import lock_entry
 from server.delivery.models import Attempt, TimeEntry
-from server.delivery.time_keeping import OPEN_STATES, refresh_deadlines
+from server.delivery.time_keeping import OPEN_STATES, lock_open_attempts, refresh_deadlines
 from server.storage.unit_of_work import UnitOfWork, Work
 from server.takeover.models import OutageDecision, OutageReport
 from server.takeover.queries import awaiting_decision
@@ -79,6 +79,7 @@ def decide_outage(
             entry.approved_by, entry.approved_at = actor.id, now
         rooms = sorted({entry.room_id for entry in waiting if entry.room_id})
         voided: list[str] = []
+        lock_open_attempts(session, [sitting_id])
         for room_id in rooms:
             if decision is not Decision.EXTEND:
                 voided += _void_room(work, sitting_id, room_id)
