@@ -14,7 +14,7 @@ from sqlalchemy import select
 from server.accounts.services.create_account import create_account
 from server.core.actor import SYSTEM
 from server.core.permissions import Role
-from server.delivery.models import Attempt, TimeEntry
+from server.delivery.models import Attempt, LifeSign, TimeEntry
 from server.delivery.time_keeping import refresh_deadlines
 from server.rehearsal.server_process import ServerProcess
 from server.takeover.models import OutageDecision
@@ -67,6 +67,8 @@ def lose_time(platform: Platform) -> list[RunningRoom]:
         session = work.session
         for attempt in session.scalars(select(Attempt)):
             attempt.started_at = starts_at
+            # heard all along, so that the seat watch finds nobody missing
+            session.add(LifeSign(attempt_id=attempt.id, since=starts_at, until=now + 60 * MINUTE))
         first = session.get_one(Attempt, rooms[0].attempt_ids[0])
         from_at = now - 45 * MINUTE
         common: dict[str, Any] = {"cause": "server_outage", "made_by": "system", "made_at": now, "from_at": from_at}
@@ -145,7 +147,21 @@ def test_lost_time_is_confirmed_amended_and_decided(page: Page, site: Site, trou
     page.get_by_text("已更正：第1考场（全考场）。").wait_for()
     assert [row.to_at - row.from_at for row in site.rows("confirmed") if row.to_at and row.from_at] == [8 * MINUTE]
 
+    # nobody decides alone: the head of the site reports first
+    mine.get_by_text("先由一位工作人员报告").wait_for()
+    assert page.get_by_role("button", name="作出决定……").count() == 0
+    enter(page, site, "suo")
+    page.get_by_role("button", name="报告中断……").click()
+    dialog.get_by_text("4 名考生，2 个考场").wait_for()
+    dialog.get_by_label("继续考试并补时").check()
+    dialog.get_by_label("原因").fill("供电已恢复")
+    assert_accessible(page)
+    dialog.get_by_role("button", name="提交报告（4 人）").click()
+    mine.get_by_text("您已报告；须由另一位负责人决定").wait_for()
+    enter(page, site, "zhou")
+
     # room 2 goes on; room 3 sits another day, which has to be typed
+    mine.get_by_text("吴所长报告，建议：继续考试并补时").wait_for()
     page.get_by_role("button", name="作出决定……").click()
     dialog.get_by_text("4 名考生，2 个考场").wait_for()
     dialog.get_by_label("第3考场").uncheck()
@@ -170,6 +186,7 @@ def test_lost_time_is_confirmed_amended_and_decided(page: Page, site: Site, trou
             ("extend", False, [site.rooms[1].room_id]),
             ("reschedule", True, [site.rooms[2].room_id]),
         ]
+        assert {each.report_id is not None for each in made} == {True}
         states = {state: room_id for room_id, state in session.execute(select(Attempt.room_id, Attempt.state))}
     assert states["voided"] == site.rooms[2].room_id
     mine.get_by_text("已确认（3 条）").click()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { asLength, hasTime, isTyped, measuresDiffer, ownLength, parseLength, peopleConcerned, stillLasts, toConfirm, waitingRooms, type TimeRow } from "./time_rows";
+import { asLength, hasTime, inBulk, isTyped, measuresDiffer, ownLength, parseLength, peopleConcerned, reportedByOthers, stillLasts, toConfirm, waitingRooms, type TimeRow } from "./time_rows";
 
 function aRow(changes: Partial<TimeRow> = {}): TimeRow {
   return {
@@ -29,7 +29,7 @@ describe("a row of the time ledger", () => {
 
   it("is confirmed by itself unless it waits for a decision", () => {
     const rows = [aRow(), aRow({ id: "w", status: "awaiting_decision" })];
-    expect(toConfirm({ now_ms: 0, awaiting_decision: [], to_confirm: rows, settled: [], decisions: [] }).map((row) => row.id)).toEqual(["r"]);
+    expect(toConfirm({ now_ms: 0, awaiting_decision: [], to_confirm: rows, settled: [], decisions: [], reports: [] }).map((row) => row.id)).toEqual(["r"]);
   });
 });
 
@@ -77,5 +77,26 @@ describe("a decision about an outage", () => {
 
   it("belongs to a sitting that has begun", () => {
     expect(["planned", "published", "admitting", "running", "closed"].filter(hasTime)).toEqual(["admitting", "running", "closed"]);
+  });
+});
+
+describe("what one press confirms", () => {
+  const lasts = aRow({ id: "lasts", to_ms: null });
+  const zero = aRow({ id: "zero", kind: "reversal", status: "proposed" });
+  const claim = aRow({ id: "claim", scope: "attempt", status: "proposed", client_gap_ms: 452_500 });
+  const rows = [aRow(), lasts, zero, claim];
+
+  it("is time in effect that has ended, never a page's other figure", () => {
+    expect(inBulk(rows, "effect").map((row) => row.id)).toEqual(["r"]);
+  });
+  it("or the proposals to give none", () => {
+    expect(inBulk(rows, "zero").map((row) => row.id)).toEqual(["zero"]);
+  });
+});
+
+describe("who may decide", () => {
+  const report = { id: "a", proposal: "extend" as const, fee_waiver: false, room_ids: ["1"], reason: "", reported_by_name: null, reported_at_ms: 0, is_mine: true };
+  it("not upon one's own report", () => {
+    expect([...reportedByOthers([report, { ...report, room_ids: ["2"], is_mine: false }])]).toEqual(["2"]);
   });
 });

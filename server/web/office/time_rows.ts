@@ -31,8 +31,22 @@ export interface DecisionMade {
   fee_waiver: boolean;
   room_names: string[];
   reason: string;
+  reported_by_name: string | null;
+  reported_at_ms: number | null;
   decided_by_name: string | null;
   decided_at_ms: number;
+}
+
+/** Somebody told of an interruption over the limit and proposes what to do; another person decides. */
+export interface OutageReport {
+  id: string;
+  proposal: OutageChoice;
+  fee_waiver: boolean;
+  room_ids: string[];
+  reason: string;
+  reported_by_name: string | null;
+  reported_at_ms: number;
+  is_mine: boolean;
 }
 
 export interface TimeOfSitting {
@@ -41,6 +55,7 @@ export interface TimeOfSitting {
   to_confirm: TimeRow[];
   settled: TimeRow[];
   decisions: DecisionMade[];
+  reports: OutageReport[];
 }
 
 /** Both measures may differ by so much before a person looks (outage_rules.THRESHOLDS.client_tolerance). */
@@ -57,6 +72,16 @@ export const hasTime = (state: string): boolean => !WITHOUT_TIME.includes(state)
 
 /** Rows that a person confirms one by one; those over the limit are decided for their rooms instead. */
 export const toConfirm = (reading: TimeOfSitting): TimeRow[] => reading.to_confirm.filter((row) => row.status !== "awaiting_decision");
+
+/** Rooms that somebody else has reported: only for those may this person decide. */
+export function reportedByOthers(reports: readonly OutageReport[]): Set<string> {
+  return new Set(reports.filter((each) => !each.is_mine).flatMap((each) => each.room_ids));
+}
+
+/** What one press confirms: time in effect that has ended, or the proposals to give none to who went on answering. */
+export function inBulk(rows: readonly TimeRow[], which: "effect" | "zero"): TimeRow[] {
+  return rows.filter((row) => (which === "zero" ? row.kind === "reversal" && row.status === "proposed" : row.status === "provisional" && !stillLasts(row)));
+}
 
 export const stillLasts = (row: TimeRow): boolean => row.kind === "interruption" && row.to_ms === null;
 
