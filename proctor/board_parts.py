@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from proctor.alarm_parts import import_alarms, time_alarms
 from proctor.domain.alarms import SeatSign, group_losses
-from proctor.domain.journal_words import journal_words
 from proctor.domain.presence import EXPECTED_ONLINE, judge_presence
 from proctor.domain.states import IncidentKind, IncidentState
 from proctor.domain.timeline import RoomDay, make_timeline
@@ -207,8 +207,8 @@ def make_alarms(facts: RoomFacts, statuses: Mapping[str, SeatStatus]) -> list[Al
                 )
             )
     alarms += _incident_alarms(facts, numbers, seat_of)
-    alarms += _time_alarms(facts, seat_of)
-    alarms += _import_alarms(facts, numbers, seat_of)
+    alarms += time_alarms(facts, numbers, seat_of)
+    alarms += import_alarms(facts, numbers, seat_of)
     urgency = {"red": 0, "violet": 1, "amber": 2}
     return sorted(alarms, key=lambda alarm: (urgency[alarm.severity], alarm.since_ms, alarm.id))
 
@@ -291,51 +291,6 @@ def _incident_alarms(facts: RoomFacts, numbers: Mapping[str, int], seat_of: Mapp
             )
         )
     return alarms
-
-
-def _time_alarms(facts: RoomFacts, seat_of: Mapping[str, str]) -> list[Alarm]:
-    alarms = []
-    reversed_ids = {entry.reverses_id for entry in facts.time_entries if entry.reverses_id}
-    for entry in facts.time_entries:
-        if entry.status not in {"proposed", "awaiting_decision"} or entry.id in reversed_ids:
-            continue
-        waits = entry.status == "awaiting_decision"
-        seat_id = seat_of.get(entry.attempt_id or "")
-        alarms.append(
-            Alarm(
-                id=f"time:{entry.id}",
-                kind="awaiting_decision" if waits else "time_proposal",
-                severity="red" if waits else "amber",
-                since_ms=to_ms(entry.made_at),
-                seat_ids=[seat_id] if seat_id else [],
-                words_zh="中断超过上限，等待考务负责人决定" if waits else "有补时建议待确认",
-                words_en="Interruption over the limit: the exam office decides"
-                if waits
-                else "Time to give back: confirm it",
-                subject_id=entry.id,
-            )
-        )
-    return alarms
-
-
-def _import_alarms(facts: RoomFacts, numbers: Mapping[str, int], seat_of: Mapping[str, str]) -> list[Alarm]:
-    shown, act = facts.waiting_import, waiting_act(facts.acts, "import_journal", facts.now)
-    if shown is None or act is None:
-        return []
-    seat_id = seat_of.get(shown.attempt_id, "")
-    zh, en = journal_words(shown.counts)
-    return [
-        Alarm(
-            id=f"journal_import:{act.id}",
-            kind="journal_import",
-            severity="amber",
-            since_ms=to_ms(act.first_at),
-            seat_ids=[seat_id] if seat_id else [],
-            words_zh=f"{numbers.get(seat_id, 0)} 号导入原机作答，等待另一岗位确认：{zh}",
-            words_en=f"Seat {numbers.get(seat_id, 0)}: import of the old PC's answers awaits the other role: {en}",
-            subject_id=shown.id,
-        )
-    ]
 
 
 def _time_row(facts: RoomFacts, entry_id: str) -> TimeRow:

@@ -13,10 +13,12 @@ from proctor.services.move_room import move_room
 from proctor.services.resume_several import resume_several
 from proctor.spare_rooms import spare_rooms
 from server.audit.log import verify
+from server.core.actor import SYSTEM
 from server.core.clock import ManualClock
 from server.core.errors import Conflict, Forbidden, NotFound
 from server.delivery.domain.states import AttemptState
 from server.delivery.models import Attempt
+from server.delivery.services.open_interruption import open_interruption
 from server.delivery.time_keeping import read_clock, refresh_deadlines
 from server.scheduling.domain.states import SittingState
 from server.scheduling.models import Room, Seat, Sitting, SittingRoom
@@ -129,6 +131,26 @@ def test_time_given_to_the_old_room_goes_with_the_candidates(
         reading = clock_of(platform, attempt_id)
         assert reading.lost == 3 * MINUTE + 10 * MINUTE, "3 of the old outage; 15 to 25 of the one that made them move"
         assert reading.granted == MINUTE
+
+
+@pytest.mark.parametrize("by_hand", [True, False], ids=["paused by a proctor", "found silent by the system"])
+def test_who_stood_still_already_gets_all_of_it_by_one_decision(
+    platform: Platform, clock: ManualClock, room: ExamRoom, spare: list[str], by_hand: bool
+) -> None:
+    one = room.attempt_ids[0]
+    with platform.uow() as work:
+        open_interruption(
+            work, sitting_id=room.sitting_id, room_id=room.room_id, attempt_id=one, cause="pc_failure", reason="失联",
+            actor=room.chief if by_hand else SYSTEM, since=T + 15 * MINUTE, suspend=by_hand,
+        )  # fmt: skip
+    move(platform, room, spare, [one])
+    clock.advance(2 * MINUTE)
+    change(platform.uow, one, released_at=None)
+    assert resume_several(platform.uow, room.sitting_id, "spare", [one], "已就座", room.chief).done == 1
+    assert clock_of(platform, one).lost == 7 * MINUTE, "15 to 22"
+    with platform.uow.read() as session:
+        board = snapshot(session, room.sitting_id, "spare", clock.now())
+    assert [alarm for alarm in board.alarms if alarm.kind == "time_proposal"] == [], "nothing is left to decide"
 
 
 def test_some_may_be_moved_and_the_others_stay(platform: Platform, room: ExamRoom, spare: list[str]) -> None:

@@ -47,9 +47,7 @@ def move_attempt(
     if state.is_final:
         raise Conflict("ALREADY_ENDED", "该考生已结束考试，不需要转移。", "This candidate's exam has ended.")
     _carry_time(work, attempt, actor, reason)
-    was_standing = open_interruptions(session, sitting_id, old_room, attempt.id)
-    for entry in was_standing:
-        entry.to_at = work.clock.now()
+    since = _take_over(work, attempt, actor, reason) or since or attempt.last_seen_at
     old_seat = attempt.seat_id
     attempt.room_id, attempt.seat_id = to_room_id, to_seat_id
     attempt.released_at = work.clock.now()
@@ -63,7 +61,6 @@ def move_attempt(
     }
     record(work, actor, AuditAction.DELIVERY_ATTEMPT_MOVED, f"attempt:{attempt.id}", detail, reason)
     if state in {AttemptState.ANSWERING, AttemptState.SUSPENDED}:
-        is_answering = state is AttemptState.ANSWERING
         open_interruption(
             work,
             sitting_id=sitting_id,
@@ -72,11 +69,31 @@ def move_attempt(
             cause=CAUSE,
             reason=reason,
             actor=actor,
-            since=(since or attempt.last_seen_at) if is_answering else None,
-            suspend=is_answering,
+            since=since,
+            suspend=state is AttemptState.ANSWERING,
         )
     for room_id in (old_room, to_room_id):
         work.publish(AttemptChanged(sitting_id=sitting_id, room_id=room_id, attempt_id=attempt.id, what="moved_room"))
+
+
+def _take_over(work: Work, attempt: Attempt, actor: Actor, reason: str) -> datetime | None:
+    """The candidate stood still already: the move's own row takes that over from its beginning, so one decision settles both."""
+    entries = open_interruptions(work.session, attempt.sitting_id, attempt.room_id, attempt.id)
+    for entry in entries:
+        entry.to_at = work.clock.now()
+        append_row(
+            work,
+            kind=RowKind.REVERSAL,
+            status=RowStatus.CONFIRMED,
+            sitting_id=attempt.sitting_id,
+            room_id=attempt.room_id,
+            attempt_id=attempt.id,
+            reverses_id=entry.id,
+            cause=entry.cause,
+            reason=f"并入转移考场：{reason}",
+            actor=actor,
+        )
+    return min((entry.from_at for entry in entries if entry.from_at is not None), default=None)
 
 
 def _carry_time(work: Work, attempt: Attempt, actor: Actor, reason: str) -> None:
