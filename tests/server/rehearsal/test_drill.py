@@ -108,7 +108,8 @@ def test_what_no_machine_sees_is_timed_between_two_words_of_a_person() -> None:
     outcome = stage.drill.play(replace(STEPS["backup-paper"], wanted_s=100), PersonWatch(takes_a_while))
     assert words == ["done"]
     assert outcome.passed
-    assert outcome.recovered_s is not None and outcome.recovered_s >= 90
+    assert outcome.recovered_s is not None
+    assert outcome.recovered_s >= 90
 
 
 def test_every_node_must_answer_to_be_well(monkeypatch: pytest.MonkeyPatch) -> None:

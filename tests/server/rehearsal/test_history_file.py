@@ -23,7 +23,8 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     history = read_history(tmp_path / "h")
     first, second = history.sent[("a1", "p1", 1)], history.sent[("a1", "p1", 2)]
     assert (first.value, first.acked, first.standing, first.save_ms) == (("x", "y"), True, "counted", 12.346)
-    assert first.acked_at is not None and first.clicked_at == 5.0
+    assert first.acked_at is not None
+    assert first.clicked_at == 5.0
     assert (second.acked, second.acked_at) == (False, None)
     assert history.reconnect_s == [1.25]
     assert (book.clicked, book.acked, book.recent()) == (2, 1, [12.3456])

@@ -118,7 +118,8 @@ def test_the_last_rehearsal_is_the_latest_of_its_kind(tmp_path: Path) -> None:
     assert latest is not None
     assert (latest.passed, latest.made_at.day, latest.candidates, latest.faults) == (False, 22, 137, ("node-kill",))
     one = last_rehearsal(tmp_path, "drill")
-    assert one is not None and one.made_at.day == 23
+    assert one is not None
+    assert one.made_at.day == 23
     assert len(past_rehearsals(tmp_path)) == 3
 
 
