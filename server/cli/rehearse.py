@@ -175,11 +175,11 @@ def keep(facts: dict[str, Any], report: Path | None, data: Path | None) -> None:
 def _shown(plan: LoadPlan, as_json: bool) -> Iterator[Any]:
     """A live table for people; a line now and then where nobody watches."""
     if as_json or not screen.is_terminal:
-        last = [0.0, ""]
+        last: dict[str, Any] = {"at": 0.0, "phase": ""}
 
         def tell(progress: Progress) -> None:
-            if progress.phase != last[1] or time.monotonic() - float(last[0]) > LINE_EVERY_S:
-                last[:] = [time.monotonic(), progress.phase]  # type: ignore[list-item]
+            if progress.phase != last["phase"] or time.monotonic() - last["at"] > LINE_EVERY_S:
+                last.update(at=time.monotonic(), phase=progress.phase)
                 screen.print(f"· {_line(progress)}")
 
         yield tell

@@ -76,16 +76,13 @@ def rehearsal_day(
     Args:
         changes: fields of the profile that are wanted otherwise.
     """
-    whole = {
-        "notes_read_before": timedelta(seconds=round(before_start.total_seconds() * NOTES_SHARE)),
-        "paper_open_before": timedelta(seconds=round(before_start.total_seconds() * OPEN_SHARE)),
-    }
     profile: RuleProfile = dataclasses.replace(
         load_profile("default"),
         report_before=before_start,
         paper_fetch_before=before_start,
         admission_opens_before=before_start,
-        **whole,
+        notes_read_before=timedelta(seconds=round(before_start.total_seconds() * NOTES_SHARE)),
+        paper_open_before=timedelta(seconds=round(before_start.total_seconds() * OPEN_SHARE)),
     )
     profile = dataclasses.replace(
         profile,

@@ -28,23 +28,17 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 import server.schema  # noqa: F401 - every folder's tables
-from server.adapters.vault import Vault
-from server.core.bus import InProcessBus
-from server.core.clock import SystemClock
-from server.core.ids import new_id
 from server.delivery.models import Attempt
 from server.delivery.queries import counted_responses
-from server.migrations import upgrade
 from server.rehearsal.candidate import Plan, SimulatedCandidate
 from server.rehearsal.demo_site import DemoAccount, DemoDay, DemoRoom, DemoSite, prepare_demo
 from server.rehearsal.history import History, Verdict, check
 from server.rehearsal.proctor_pair import ProctorPair
 from server.rehearsal.server_process import ServerProcess
+from server.rehearsal.site import open_site_platform as open_platform
 from server.rehearsal.staff import StaffMember, StaffRefused
 from server.scheduling.domain.rule_profile import RuleProfile, load_profile
 from server.scheduling.services.issue_tickets import IssuedTicket
-from server.settings import load_settings
-from server.storage.database import Database
 from server.webkit.platform import Platform
 from tests.support.processes import find_free_port, wait_until
 
@@ -53,16 +47,6 @@ T = TypeVar("T")
 FULL_DURATION = timedelta(minutes=90)
 #: a little after a gate's own moment, so that the server's clock is past it too
 AFTER_THE_GATE_S = 0.1
-
-
-def open_platform(data: Path, database_url: str = "") -> Platform:
-    """The platform for a process that is not made cooperative, as tests are."""
-    settings = load_settings(data, **({"database_url": database_url} if database_url else {}))
-    settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
-    upgrade(database)
-    vault = Vault.load_or_create(settings.master_key_file or settings.data / "keys" / "master.key")
-    return Platform(settings, SystemClock(), database, InProcessBus(), vault, new_id(), threading.Event())
 
 
 def make_day(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from server.rehearsal.installation import Installation
 from server.rehearsal.load import RunningLoad
@@ -28,7 +29,7 @@ class NodeKill:
         run.say(f"kill -9 节点 node {number + 1}")
         began = time.monotonic()
         node.kill()
-        figures: dict[str, float] = {}
+        figures: dict[str, Any] = {}
         if not self.for_good:
             self.at.start_again(node)
             figures["ready_s"] = round(time.monotonic() - began, 3)
