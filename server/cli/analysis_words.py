@@ -16,7 +16,7 @@ from scoring.domain.statistics.irt_model import Abilities, Calibration
 from scoring.domain.statistics.item_fit import ItemFit
 from scoring.domain.statistics.linking import Link
 from scoring.domain.statistics.similarity.described_pairs import PairFinding
-from scoring.domain.statistics.similarity.empirical_null import SEED
+from scoring.domain.statistics.similarity.empirical_null import SEED, Null
 from scoring.domain.statistics.similarity.report import SimilarityReport
 
 Document = dict[str, Any]
@@ -210,8 +210,8 @@ def similarity_document(report: SimilarityReport, persons: np.ndarray, seconds: 
         ],
         "families": [asdict(each) for each in report.families],
         "letter_families": [asdict(each) for each in report.letter_families],
-        "null": asdict(report.null),
-        "null_same_class": None if report.null_same_class is None else asdict(report.null_same_class),
+        "null": _null_line(report.null),
+        "null_same_class": None if report.null_same_class is None else _null_line(report.null_same_class),
         "option_model": report.option_model,
         "candidates": report.candidates,
         "pairs_total": report.pairs_total,
@@ -219,6 +219,10 @@ def similarity_document(report: SimilarityReport, persons: np.ndarray, seconds: 
         "seed": SEED,
         "notices": list(report.notices),
     }
+
+
+def _null_line(null: Null) -> Document:
+    return {"kind": null.kind, "pairs": null.pairs, "mean": null.mean, "sd": null.sd}
 
 
 def _pair_line(pair: PairFinding, full: bool) -> Document:

@@ -158,7 +158,7 @@ def test_the_limit_of_each_bin_pair_is_the_fewest_matches_that_reach_the_score()
     answers = coded_answers(make_hall(300, 60, 6).matrix)
     match = ContentMatch(answers, smoothed_shares(answers))
     everything = np.ones(60, dtype=bool)
-    limits = match.limits([(place, everything) for place in range(31)], 4.0, 30)
+    limits = match.limits([(place, everything) for place in range(31)], np.full((31, 31), 4.0), 30)
     model = smoothed_shares(answers)
     for x, y in ((0, 0), (3, 20), (15, 15), (30, 2), (30, 30)):
         p = np.einsum("jk,jk->j", model.shares[x], model.shares[y])

@@ -13,12 +13,15 @@ import numpy as np
 from scoring.domain.statistics.arrays import Bools, Floats, Ints, Singles
 from scoring.domain.statistics.similarity.coded_answers import CodedAnswers, one_hot
 from scoring.domain.statistics.similarity.option_models import OptionModel
+from scoring.domain.statistics.tails import normal_quantile, poisson_binomial_mass, upper_from_mass
 
 #: rows of one block of the product; keeps a block of 30,000 candidates at 60 MB
 BLOCK_ROWS = 512
 CHUNK_CELLS = 4_000_000
 NEVER = 32767.0
 HALF_STEP = 0.5
+#: beyond this the normal score is that of the exact tail
+EXACT_FROM, EXACT_CHUNK, LEAST_TAIL = 2.5, 10_000, 1e-300
 Progress = Callable[[int, int], None]
 
 
@@ -53,7 +56,8 @@ class ContentMatch:
 
     def __init__(self, answers: CodedAnswers, model: OptionModel) -> None:
         self._answers = answers
-        self._bins = model.bins
+        self.bins = model.bins
+        self.bin_count = len(model.shares)
         # (B, B, J) chance of an identical answer
         self._hit = np.einsum("xjk,yjk->xyj", model.shares, model.shares)
 
@@ -68,13 +72,27 @@ class ContentMatch:
         for start in range(0, len(pairs), size):
             part = slice(start, start + size)
             score[part], common[part] = self._chunk(pairs[part], shift)
+        if shift == HALF_STEP:
+            far = np.flatnonzero(score > EXACT_FROM)
+            for start in range(0, len(far), EXACT_CHUNK):
+                rows = far[start : start + EXACT_CHUNK]
+                score[rows] = self._exact(pairs[rows])
         return score, common
+
+    def _exact(self, pairs: Ints) -> Floats:
+        """Normal scores of the exact Poisson-binomial tails."""
+        a, b = self._answers.codes[pairs[:, 0]], self._answers.codes[pairs[:, 1]]
+        both = (a >= 0) & (b >= 0)
+        matches = ((a == b) & both).sum(axis=1)
+        tails = upper_from_mass(poisson_binomial_mass(self._hit[self.bins[pairs[:, 0]], self.bins[pairs[:, 1]]] * both))
+        tail = np.take_along_axis(tails, matches[:, None], axis=1)[:, 0]
+        return np.array([normal_quantile(max(each, LEAST_TAIL)) for each in tail.tolist()])
 
     def _chunk(self, pairs: Ints, shift: float) -> tuple[Floats, Ints]:
         a, b = self._answers.codes[pairs[:, 0]], self._answers.codes[pairs[:, 1]]
         both = (a >= 0) & (b >= 0)
         matches = ((a == b) & both).sum(axis=1).astype(np.float64)
-        x, y = self._bins[pairs[:, 0]], self._bins[pairs[:, 1]]
+        x, y = self.bins[pairs[:, 0]], self.bins[pairs[:, 1]]
         common = both.sum(axis=1)
         complete = common == self._answers.item_count
         k = np.empty((3, len(pairs)))
@@ -86,8 +104,8 @@ class ContentMatch:
             k[:, rest] = cumulants(self._hit[x[rest], y[rest]] * both[rest])
         return normal_score(matches - shift, k[0], k[1], k[2]), common
 
-    def limits(self, groups: list[tuple[int, Bools]], least_score: float, least_common: int) -> Floats:
-        """Fewest identical answers that reach the score, for each two groups (ability bin, items on the form): (S, S)."""
+    def limits(self, groups: list[tuple[int, Bools]], least_score: Floats, least_common: int) -> Floats:
+        """Fewest identical answers that reach the score (B, B), for each two groups (ability bin, items on the form): (S, S)."""
         size = len(groups)
         out = np.full((size, size), NEVER)
         counts = np.arange(self._answers.item_count + 1, dtype=np.float64)
@@ -102,7 +120,10 @@ class ContentMatch:
                 x = np.array([groups[place][0] for place in places])
                 y = np.array([groups[place][0] for place in others])
                 k = cumulants(self._hit[np.ix_(x, y)] * common)
-                reached = normal_score(counts[:, None, None] - HALF_STEP, *(each[None] for each in k)) >= least_score
+                reached = (
+                    normal_score(counts[:, None, None] - HALF_STEP, *(each[None] for each in k))
+                    >= least_score[np.ix_(x, y)]
+                )
                 # counted from above: the score need not rise where it is far below the mean
                 fewest = len(counts) - np.cumprod(reached[::-1], axis=0).sum(axis=0)
                 out[np.ix_(places, others)] = np.where(fewest > common.sum(), NEVER, fewest)
@@ -143,7 +164,7 @@ def screen_all(
     answers: CodedAnswers,
     model: OptionModel,
     forms: list[Ints],
-    least_score: float,
+    least_score: Floats,
     least_common: int,
     eligible: Bools,
     progress: Progress | None = None,
@@ -152,7 +173,7 @@ def screen_all(
 
     Args:
         forms: rows of candidates with the same items.
-        least_score: pairs with some common items unanswered are judged a little too mildly here, so keep it low.
+        least_score: (B, B) by ability bins; pairs with some common items unanswered are judged a little too mildly here, so keep it low.
     """
     form_of = np.zeros(answers.count, dtype=np.int64)
     for place, rows in enumerate(forms):

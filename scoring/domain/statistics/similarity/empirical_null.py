@@ -1,8 +1,9 @@
 """What honest pairs look like in these very data: pairs that sat in different rooms cannot have copied.
 
 Abilities come from the same answers, so identical answers are rarer than the model says; and shared teaching makes them more
-frequent. Both are corrected by the mean and the standard deviation of the normal score over such pairs. Pairs of one class use
-the pairs of one class in different rooms, when there are at least 1,000.
+frequent. Both are corrected by the mean and the standard deviation of the normal score over such pairs, smoothed over the two
+abilities: pairs of two strong candidates and pairs of a strong and a weak one are not alike. Pairs of one class use the pairs of
+one class in different rooms, when there are at least 1,000.
 """
 
 from __future__ import annotations
@@ -20,23 +21,26 @@ SEED = 20_260_101
 LEAST_CLASS_PAIRS = 1000
 #: all pairs serve as the null up to here; beyond, a sample with the stated seed
 ALL_UP_TO = 400_000
+#: bins over which mean and spread are smoothed, and how many pairs the overall figures count for
+SMOOTHING = 1.5
+PRIOR_PAIRS = 200.0
+LEAST_SD = 0.3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Null:
-    """Mean and standard deviation of the normal score over honest pairs."""
+    """Normal scores of honest pairs: mean and standard deviation over all of them, and by the bins of the two, (B, B)."""
 
     kind: str
     pairs: int
     mean: float
     sd: float
+    local_mean: Floats
+    local_sd: Floats
 
-    def adjusted(self, score: Floats) -> Floats:
-        """The score as a standard normal one."""
-        return (score - self.mean) / self.sd
-
-
-STANDARD = Null("standard normal", 0, 0.0, 1.0)
+    def adjusted(self, score: Floats, x: Ints, y: Ints) -> Floats:
+        """The scores as standard normal ones; x, y: bins of the two candidates."""
+        return np.asarray((score - self.local_mean[x, y]) / self.local_sd[x, y])
 
 
 @dataclass(frozen=True)
@@ -57,23 +61,34 @@ def estimate_nulls(match: ContentMatch, seating: Seating | None, eligible: Bools
         apart = seating.room[pairs[:, 0]] != seating.room[pairs[:, 1]]
         if apart.sum() >= LEAST_CLASS_PAIRS:
             pairs, kind = pairs[apart], "pairs in different rooms"
-    score, common = match.scores(pairs, shift=0.0)
-    general = _null(kind, score[common >= least_common])
+    general = _null(kind, match, pairs, least_common)
     if seating is None or not np.any(seating.school_class >= 0):
         return Nulls(general, None)
     classmates = _classmates_apart(seating, rows)
-    score, common = match.scores(classmates, shift=0.0)
-    score = score[common >= least_common]
-    if len(score) < LEAST_CLASS_PAIRS:
-        return Nulls(general, None)
-    return Nulls(general, _null("pairs of one class in different rooms", score))
+    mates = _null("pairs of one class in different rooms", match, classmates, least_common)
+    return Nulls(general, mates if mates.pairs >= LEAST_CLASS_PAIRS else None)
 
 
-def _null(kind: str, score: Floats) -> Null:
+def _null(kind: str, match: ContentMatch, pairs: Ints, least_common: int) -> Null:
+    score, common = match.scores(pairs, shift=0.0)
+    use = common >= least_common
+    score, x, y = score[use], match.bins[pairs[use, 0]], match.bins[pairs[use, 1]]
+    size = match.bin_count
     if len(score) < 2:
-        return STANDARD
-    sd = float(score.std(ddof=1))
-    return Null(kind, len(score), float(score.mean()), sd if sd > 1e-6 else 1.0)
+        return Null("standard normal", 0, 0.0, 1.0, np.zeros((size, size)), np.ones((size, size)))
+    mean, sd = float(score.mean()), max(float(score.std(ddof=1)), LEAST_SD)
+    place = np.arange(size)
+    kernel = np.exp(-0.5 * ((place[:, None] - place[None, :]) / SMOOTHING) ** 2)
+
+    def spread_out(weights: Floats) -> Floats:
+        table = np.bincount(x * size + y, weights=weights, minlength=size * size).reshape(size, size)
+        return np.asarray(kernel @ (table + table.T) @ kernel)
+
+    n = spread_out(np.ones(len(score))) + PRIOR_PAIRS
+    first = (spread_out(score) + PRIOR_PAIRS * mean) / n
+    second = (spread_out(score**2) + PRIOR_PAIRS * (sd**2 + mean**2)) / n
+    local_sd = np.sqrt(np.maximum(second - first**2, LEAST_SD**2))
+    return Null(kind, len(score), mean, sd, first, local_sd)
 
 
 def _candidates(n: int) -> Ints:

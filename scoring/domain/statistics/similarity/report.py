@@ -193,7 +193,8 @@ def _content(
     else:
         far = empty
         if bulk and families[Family.OTHER].threshold > 0:
-            least = nulls.general.mean + nulls.general.sd * normal_quantile(families[Family.OTHER].threshold) - SLACK
+            beyond = normal_quantile(families[Family.OTHER].threshold)
+            least = nulls.general.local_mean + nulls.general.local_sd * (beyond - SLACK)
             far = screen_all(part, part_model, forms, least, LEAST_COMMON, eligible, named(progress, "screen"))
         pairs = np.unique(np.concatenate([near, far]), axis=0)
     return _judge(pairs, match, eligible, seating, nulls, families), nulls, families, sum(counts.values())
@@ -209,11 +210,12 @@ def _judge(
 ) -> JudgedPairs:
     raw, common = match.scores(pairs)
     of = np.zeros(len(pairs), dtype=np.int64) if seating is None else seating.families(pairs)
-    score = nulls.general.adjusted(raw)
+    x, y = match.bins[pairs[:, 0]], match.bins[pairs[:, 1]]
+    score = nulls.general.adjusted(raw, x, y)
     if nulls.same_class is not None and seating is not None:
         group = seating.school_class
         mates = (group[pairs[:, 0]] == group[pairs[:, 1]]) & (group[pairs[:, 0]] >= 0)
-        score = np.where(mates, nulls.same_class.adjusted(raw), score)
+        score = np.where(mates, nulls.same_class.adjusted(raw, x, y), score)
     may = eligible[pairs].all(axis=1) & (common >= LEAST_COMMON)
     return JudgedPairs(pairs, of, score, normal_upper_all(score), thresholds(of, families), may)
 
