@@ -19,6 +19,7 @@ from server.delivery.domain.states import ATTEMPT_TRANSITIONS, AttemptAction, At
 from server.delivery.domain.time_ledger import RowStatus
 from server.delivery.ledger import lock_entry
 from server.delivery.models import Attempt, TimeEntry
+from server.delivery.services.send_message import send_message
 from server.delivery.time_keeping import OPEN_STATES, lock_open_attempts, refresh_deadlines
 from server.storage.unit_of_work import UnitOfWork, Work
 from server.takeover.models import OutageDecision, OutageReport
@@ -84,6 +85,7 @@ def decide_outage(
             if decision is not Decision.EXTEND:
                 voided += _void_room(work, sitting_id, room_id)
             refresh_deadlines(work, sitting_id, room_id, reason=waiting[0].cause)
+            send_message(work, sitting_id, room_id, None, words_for(decision, fee_waiver=fee_waiver), actor)
         made = OutageDecision(
             id=new_id(),
             sitting_id=sitting_id,
@@ -110,6 +112,20 @@ def decide_outage(
         }
         record(work, actor, AuditAction.TAKEOVER_OUTAGE_DECIDED, f"sitting:{sitting_id}", detail, reason)
         return made
+
+
+def words_for(decision: Decision, *, fee_waiver: bool) -> str:
+    """What the candidates of the room read; it stays on their screens until they have seen it."""
+    if decision is Decision.EXTEND:
+        return "考试继续。中断期间损失的时间已全部补回，请看剩余时间。 The exam goes on; all time lost was given back."
+    free = "下次报名免费。 " if fee_waiver else ""
+    free_en = " The next registration is free." if fee_waiver else ""
+    if decision is Decision.RESCHEDULE:
+        return (
+            f"本场考试改期，新的时间由考试机构另行通知。{free}您本次的作答已封存，不计成绩。"
+            f" The exam is rescheduled; you will be told the new date.{free_en}"
+        )
+    return f"本场考试取消。{free}您本次的作答已封存，不计成绩。 The exam is cancelled.{free_en}"
 
 
 def _require_report(work: Work, waiting: Sequence[TimeEntry], actor: Actor) -> OutageReport:

@@ -18,7 +18,7 @@ from server.core.events import AlarmRaised, ClockChanged, Event
 from server.core.permissions import Role
 from server.delivery.domain.states import AttemptState
 from server.delivery.domain.time_rules import ClockPhase, ExamClock
-from server.delivery.models import Attempt, TimeEntry
+from server.delivery.models import Attempt, RoomMessage, TimeEntry
 from server.delivery.queries import ledger_rows
 from server.delivery.services.decide_time import decide_time
 from server.delivery.time_keeping import given_back, read_clock, room_clock
@@ -378,6 +378,9 @@ def test_another_day_voids_what_is_open_and_keeps_it_on_record(
         assert states == ["submitted", "voided", "voided"]
         actions = list(session.scalars(select(AuditEntry.action)))
         assert actions.count(AuditAction.DELIVERY_ATTEMPT_VOIDED) == 2
+        [told] = session.scalars(select(RoomMessage.text)).all()
+        assert "下次报名免费" in told
+        assert {"reschedule": "改期", "cancel": "取消"}[decision.value] in told
         assert verify(session).ok
 
 
