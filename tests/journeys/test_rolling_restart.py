@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from server.rehearsal import server_process
 from tests.support import shipped_nginx
 from tests.support.live_server import LiveServer
 from tests.support.paths import ROOT
@@ -21,7 +22,7 @@ from tests.support.processes import wait_until
 from tests.support.raw_candidate import RawCandidate
 from tests.support.shipped_nginx import ShippedNginx
 
-pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(600)]
 PEOPLE = 12
 #: `ping` of the live channel, sign-in and the like aside: what a person would call "it hangs"
 NOTICED_S = 5.0
@@ -34,13 +35,19 @@ def exam(live_exam: Callable[..., LiveServer], postgres_cluster: object, redis_p
     exam = live_exam(
         candidates=PEOPLE + 4,
         before_start=timedelta(seconds=10),
-        duration=timedelta(minutes=12),
+        duration=timedelta(minutes=20),
         environment={"MINGYUAN_REDIS_URL": redis_process.url, "MINGYUAN_TRUSTED_PROXIES": "1"},  # type: ignore[attr-defined]
         database_url=postgres_cluster.url(name),  # type: ignore[attr-defined]
         nodes=3,
     )
     exam.pass_gates()
     return exam
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked at is whether anybody notices, not how long a process takes to start on a busy machine."""
+    monkeypatch.setattr(server_process, "START_TIMEOUT_S", 120.0)
 
 
 def ports(exam: LiveServer) -> list[int]:
@@ -126,8 +133,8 @@ def test_three_nodes_are_restarted_in_mid_exam_and_no_candidate_notices(
     supervisor = Supervisor(exam, tmp_path)
     restarted = subprocess.run(
         [SCRIPT, *(str(port) for port in ports(exam))],
-        env={**os.environ, "RESTART": supervisor.command, "SETTLE_S": "2", "READY_S": "60"},
-        capture_output=True, text=True, timeout=200,
+        env={**os.environ, "RESTART": supervisor.command, "SETTLE_S": "2", "READY_S": "130"},
+        capture_output=True, text=True, timeout=420,
     )  # fmt: skip
     assert restarted.returncode == 0, restarted.stdout + restarted.stderr
     assert len(supervisor.stopped_s) == 3
