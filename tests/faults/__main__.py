@@ -49,7 +49,10 @@ def main(
         console.print(_listed(faults))
         return
     if render:
-        PAGE.write_text(render_page(read_records(), faults), encoding="utf-8")
+        records = read_records()
+        records.registered = list(faults)
+        write_records(records)
+        PAGE.write_text(render_page(records), encoding="utf-8")
         return
     chosen = _chosen(faults, only, short)
     seed = seed if seed is not None else random.SystemRandom().randrange(10**6)
@@ -100,7 +103,7 @@ def _run_all(
             console.print(_line(record))
             done.append(record)
             if keep:
-                keep_record(record, faults=load_matrix())
+                keep_record(record, registered=list(load_matrix()))
     return done
 
 
@@ -118,13 +121,14 @@ def _asked(
     return Asked(seed, repetitions, "full" if repetitions == fault.repetitions.full else f"budget {minutes:g} min")
 
 
-def keep_record(record: Record, *, faults: dict[str, Fault], data: Path = DATA, page: Path = PAGE) -> None:
+def keep_record(record: Record, *, registered: list[str], data: Path = DATA, page: Path = PAGE) -> None:
     """Put one record into the data, the others stay; write the page from it."""
     records = read_records(data)
     records.machine = this_machine()
     records.runs[record.id] = record
+    records.registered = registered
     write_records(records, data)
-    page.write_text(render_page(records, faults), encoding="utf-8")
+    page.write_text(render_page(records), encoding="utf-8")
 
 
 def _line(record: Record) -> str:

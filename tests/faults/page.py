@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tests.faults.catalogue import TITLES
 from tests.faults.records import FAIL, NOT_RUN, PASS, Machine, Record, Records
-from tests.faults.registry import Fault
 
 HEAD = """\
 # Fault runs 故障实测
@@ -47,14 +44,10 @@ TABLE_HEAD = (
 )
 
 
-def render_page(records: Records, faults: Mapping[str, Fault]) -> str:
-    """The whole page.
-
-    Args:
-        faults: what is registered; a row of the catalogue that is not says so.
-    """
-    rows = [_row(row, records.runs.get(row), faults.get(row)) for row in TITLES]
-    parts = [HEAD, _totals(records), HOW, "## The matrix 故障矩阵\n", TABLE_HEAD, *rows, "", _goals(faults)]
+def render_page(records: Records) -> str:
+    """The whole page."""
+    rows = [_row(row, records.runs.get(row), is_registered=row in records.registered) for row in TITLES]
+    parts = [HEAD, _totals(records), HOW, "## The matrix 故障矩阵\n", TABLE_HEAD, *rows, "", _goals(records)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -86,11 +79,11 @@ def _machine(machine: Machine) -> list[str]:
     ]
 
 
-def _row(row: str, run: Record | None, fault: Fault | None) -> str:
+def _row(row: str, run: Record | None, *, is_registered: bool) -> str:
     zh, en = TITLES[row]
     title = f"{zh}<br>{en}"
     if run is None:
-        reason = "registered, has not run yet" if fault else "no run is written for it yet"
+        reason = "has not run yet" if is_registered else "no run is written for it yet"
         return _cells(row, NOT_RUN, title, "", "", "", "", "", "", reason)
     return _cells(
         row, run.result, title, str(run.n), str(run.seed), run.worst, _control(run), f"{run.at}<br>{run.form}, {run.wall_s:g} s",
@@ -106,12 +99,10 @@ def _control(run: Record) -> str:
     return f"{found}{tries}: {run.control.what}"
 
 
-def _goals(faults: Mapping[str, Fault]) -> str:
+def _goals(records: Records) -> str:
     lines = ["## Goals and controls 目标与反证\n", "| # | Promises | Goal | Control |", "|---|---|---|---|"]
-    lines += [
-        _cells(fault.id + " goal", ", ".join(fault.promises), fault.goal, fault.control_text or "–")
-        for fault in faults.values()
-    ]
+    ran = [(row, records.runs[row]) for row in TITLES if row in records.runs]
+    lines += [_cells(f"{row} goal", ", ".join(run.promises), run.goal, run.control_text or "–") for row, run in ran]
     return "\n".join(lines)
 
 

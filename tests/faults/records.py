@@ -52,6 +52,10 @@ class Record:
     #: one minute, before and after
     load_average: tuple[float, float]
     figures: dict[str, Any] = field(default_factory=dict)
+    #: as the row was written when it ran
+    promises: tuple[str, ...] = ()
+    goal: str = ""
+    control_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,11 @@ class Machine:
 
 @dataclass(slots=True)
 class Records:
-    """All of them, and the machine of the newest."""
+    """All of them, the machine of the newest, and which rows had a run written for them by then."""
 
     machine: Machine | None = None
     runs: dict[str, Record] = field(default_factory=dict)
+    registered: list[str] = field(default_factory=list)
 
 
 def read_records(path: Path = DATA) -> Records:
@@ -79,18 +84,29 @@ def read_records(path: Path = DATA) -> Records:
         return Records()
     document = json.loads(path.read_text(encoding="utf-8"))
     machine = Machine(**document["machine"]) if document["machine"] else None
-    return Records(machine, {row: _record(one) for row, one in document["runs"].items()})
+    return Records(machine, {row: _record(one) for row, one in document["runs"].items()}, document["registered"])
 
 
 def _record(document: dict[str, Any]) -> Record:
     control = ControlRecord(**document["control"]) if document["control"] else None
-    return Record(**{**document, "control": control, "load_average": tuple(document["load_average"])})
+    return Record(
+        **{
+            **document,
+            "control": control,
+            "load_average": tuple(document["load_average"]),
+            "promises": tuple(document["promises"]),
+        }
+    )
 
 
 def write_records(records: Records, path: Path = DATA) -> None:
     """Keep them, in the order of the matrix, one line a figure so that a difference reads well."""
     runs = {row: asdict(records.runs[row]) for row in sorted(records.runs, key=lambda row: int(row.removeprefix("F")))}
-    document = {"machine": asdict(records.machine) if records.machine else None, "runs": runs}
+    document = {
+        "machine": asdict(records.machine) if records.machine else None,
+        "registered": records.registered,
+        "runs": runs,
+    }
     half = path.with_suffix(".part")
     half.write_text(json.dumps(document, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
     half.replace(path)

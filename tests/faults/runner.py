@@ -59,6 +59,9 @@ def run_fault(fault: Fault, asked: Asked, progress: Progress = silent) -> Record
         wall_s=round(time.monotonic() - began, 1),
         load_average=(load_before, load_now()),
         figures=dict(measured.figures) if measured else {},
+        promises=fault.promises,
+        goal=fault.goal,
+        control_text=fault.control_text,
     )
 
 

@@ -157,7 +157,7 @@ class Scene(LiveServer):
         people = count if count is not None else len(self.tickets)
         self.seat_endless(people, addresses=addresses, around=around)
         self.pass_gates()
-        self.wait_for_acks(people, seconds=90)
+        self.wait_for_acks(people, seconds=180)
 
     def open_doors_early(self) -> None:
         """Paper fetched and admission open, without waiting for the reading of the notes."""
