@@ -22,7 +22,7 @@ from server.delivery.models import Attempt
 from server.delivery.sessions import begin_session, hash_of
 from server.delivery.time_keeping import local_time, read_clock
 from server.scheduling.domain.rule_profile import load_profile
-from server.scheduling.models import AdmissionTicket, Seat, SittingRoom
+from server.scheduling.models import AdmissionTicket, Seat, Sitting, SittingRoom
 from server.scheduling.queries import find_ticket, sitting_profile
 from server.scheduling.ticket_secrets import pin_matches
 from server.storage.unit_of_work import UnitOfWork, Work
@@ -37,6 +37,8 @@ class SignInRequest:
     device_secret: str
     seat_number: int | None
     machine: str
+    #: a rehearsal program asks: it must not enter a real sitting
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def sign_in_candidate(uow: UnitOfWork, vault: Vault, throttle: Throttle, request
     Raises:
         NotSignedIn: `TICKET_OR_PIN_WRONG`: unknown number and wrong PIN alike, same work done for both.
         TooManyRequests: after too many refusals for this ticket, or from this seat's machine.
-        Conflict: `ADMISSION_NOT_OPEN`, `LATE_ENTRY_REFUSED`, `WRONG_SEAT`, `SEAT_IN_USE`, `MARKED_ABSENT`.
+        Conflict: `ADMISSION_NOT_OPEN`, `LATE_ENTRY_REFUSED`, `WRONG_SEAT`, `SEAT_IN_USE`, `MARKED_ABSENT`,
+            `NOT_A_REHEARSAL`.
     """
     tries = _take_tries(throttle, request)
     refused: MingyuanError | None = None
@@ -96,6 +99,12 @@ def _enter(work: Work, ticket: AdmissionTicket, request: SignInRequest) -> Signe
     room = session.get(SittingRoom, (ticket.sitting_id, ticket.room_id))
     if attempt is None or room is None:
         raise Conflict("SITTING_NOT_READY", "本场考试尚未准备就绪，请稍候。", "The sitting is not ready yet.")
+    if request.rehearsal and not session.get_one(Sitting, ticket.sitting_id).is_rehearsal:
+        raise Conflict(
+            "NOT_A_REHEARSAL",
+            "这是正式场次，演练程序不得进入。请另建模拟场次并用它的准考证。",
+            "This is a real sitting: a rehearsal must not enter it. Plan a rehearsal sitting and use its tickets.",
+        )
     state = AttemptState(attempt.state)
     if state is AttemptState.ABSENT:
         raise Conflict(
