@@ -164,6 +164,7 @@ def _chart(pdf: _Sheet, counts: Sequence[int], log: Sequence[Mapping[str, Any]])
     pdf.set_draw_color(*SOFT)
     pdf.rect(left, top, CHART_W, CHART_H)
     pdf.set_draw_color(0, 0, 0)
+    pdf.set_fill_color(255, 255, 255)  # else the tables that follow are filled
     pdf.set_xy(left, top + CHART_H + 0.5)
     pdf.set_font(FAMILY, size=7.5)
     pdf.cell(CHART_W / 2, 4, f"0 — {seconds} 秒，纵轴最高 {most} 次/秒；底色为故障时段")
