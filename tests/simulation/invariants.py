@@ -166,9 +166,10 @@ def _check_given_back(world: World, room: str) -> None:
     until = min(ended) - world.profile.network_grace - timedelta(seconds=7)
     if until <= begin:
         return
-    # What of a cut the servers' own silence hides in the middle leaves pieces; a piece too short to be found is told by
+    # What of a cut the servers' own silence, or a proctor who stops the room, hides leaves pieces; a piece too short to be found is told by
     # the pages' own gaps, which are no part of the engine.
-    cuts = _without(world.room_away[room].spans, world.down.spans, world.now)
+    holes = [*world.down.spans, *world.stopped[room].spans]
+    cuts = _without(world.room_away[room].spans, holes, world.now)
     long_cuts = [span for span in cuts if span[1] - span[0] >= CUT_FOUND_MS * MS]
     doubt = sum((b - a) // MS for a, b in cuts if (a, b) not in long_cuts)
     away = [span for person in world.people if person.attempt.room == room for span in person.away.spans]
