@@ -104,6 +104,16 @@ def test_preparing_gives_every_ticket_one_attempt_and_one_script_however_often(e
         assert len(script_layout(session, script_id).items) == 10
 
 
+def test_a_rehearsal_program_is_refused_at_a_real_sitting_and_changes_nothing(exam: Exam) -> None:
+    exam.at(DOORS).open_doors()
+    request = SignInRequest(exam.ticket_number, PIN, "d" * 64, None, "10.0.0.21", rehearsal=True)
+    with pytest.raises(Conflict) as refusal:
+        sign_in_candidate(exam.platform.uow, exam.platform.vault, exam.throttle, request)
+    assert refusal.value.code == "NOT_A_REHEARSAL"
+    assert exam.attempt.device_hash is None
+    assert exam.attempt.state == "expected"
+
+
 def test_nobody_signs_in_before_a_proctor_opened_the_doors(exam: Exam) -> None:
     with refused("ADMISSION_NOT_OPEN"):
         exam.at(DOORS).sign_in()
