@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -92,6 +93,7 @@ def rehearse_command(
     if context.invoked_subcommand is not None:
         return
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _leave)
     with refusals_told():
         kinds = [find_fault(name) for name in fault or ()]
         plan = LoadPlan(
@@ -112,6 +114,11 @@ def rehearse_command(
     _print(facts, as_json)
     if any(facts[name] for name in ("lost", "duplicated", "foreign", "wrong_final")):
         raise typer.Exit(ANSWERS_DAMAGED)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """Asked to stop: servers, databases and folders of our own go first."""
+    raise SystemExit(128 + number)
 
 
 def _against(
