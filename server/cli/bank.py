@@ -24,6 +24,7 @@ from itembank.services.load_demo_bank import load_demo_bank
 from server.cli.context import DataOption, JsonOption, platform_at, tell
 from server.core.actor import Actor
 from server.core.permissions import Role
+from server.safekeeping.disk_watch import require_room
 from server.scheduling.domain.rule_profile import load_profile
 
 app = typer.Typer(help="题库 The item bank.", no_args_is_help=True)
@@ -68,6 +69,7 @@ def import_(
 ) -> None:
     """Import items from CSV or XLSX; every rejected row is named."""
     with platform_at(data) as platform:
+        require_room(platform.settings, platform.settings.data)
         read = read_source(file, file_format)
         outcome = import_items(
             platform.uow,

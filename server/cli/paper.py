@@ -18,6 +18,7 @@ from server.cli.context import DataOption, JsonOption, platform_at, tell
 from server.core.actor import SYSTEM
 from server.core.clock import SystemClock
 from server.core.errors import InvalidInput
+from server.safekeeping.disk_watch import require_room
 from server.webkit.platform import Platform
 
 app = typer.Typer(help="试卷 Papers and sealed packages.", no_args_is_help=True)
@@ -40,6 +41,7 @@ def assemble(
 ) -> None:
     """Assemble parallel forms by spec table and store them as one paper."""
     with platform_at(data) as platform:
+        require_room(platform.settings, platform.settings.data)
         summary = _assemble(platform, spec, forms, backups, seed)
         tell(summary.as_document(), as_json, _in_words(summary))
 
@@ -115,6 +117,7 @@ def seal(
 ) -> None:
     """Seal a package of scripts. The two opening secrets are shown this once: give each to its own person."""
     with platform_at(data) as platform:
+        require_room(platform.settings, platform.settings.data)
         sealed = seal_package(
             platform.uow, platform.vault, platform.paper_store, paper, label, _read_copies(copies), backup, SYSTEM
         )

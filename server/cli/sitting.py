@@ -14,6 +14,7 @@ from server.cli.sitting_file import SittingFile, profile_from, read_sitting_file
 from server.core.actor import Actor
 from server.core.errors import InvalidInput, NotFound
 from server.core.permissions import Role
+from server.safekeeping.disk_watch import require_room
 from server.scheduling.queries import list_sittings, rooms_of_sitting, sitting_profile
 from server.scheduling.services.assign_proctors import assign_proctors
 from server.scheduling.services.assign_seats import DEFAULT_FORMS, assign_seats
@@ -68,6 +69,7 @@ def import_roster_(
 ) -> None:
     """Register everybody on a roster. Exit status 2 when rows were refused."""
     with platform_at(data) as platform:
+        require_room(platform.settings, platform.settings.data)
         content = roster.read_bytes()
         report = import_roster(platform.uow, platform.vault, sitting_id, roster.name, content, CONSOLE, accept_good)
     tell(report.as_dict(), as_json, _report_lines(report))
