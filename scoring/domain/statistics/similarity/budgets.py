@@ -1,7 +1,7 @@
 """How many honest pairs may be flagged in a sitting, by family; and the p-value each pair must stay below.
 
-Neighbours .02, same room .02, everyone else .01 expected false flags a test and sitting: two tests (content, displayed
-letters) together stay below 0.2. Without rooms there is one family with .05. Bonferroni inside a family; beyond 1e-6 the
+Neighbours .02, same room .02, everyone else .01 expected false flags a sitting; where displayed letters are tested as well as
+contents, each test has half of it. Without rooms there is one family with .05. Bonferroni inside a family; beyond 1e-6 the
 threshold is divided by 3, because that far out honest pairs are somewhat more frequent than the normal law says.
 """
 
@@ -25,6 +25,10 @@ class Budgets:
     same_room: float = 0.02
     other: float = 0.01
     without_rooms: float = 0.05
+
+    def halved(self) -> Budgets:
+        """For each of two tests of the same pairs."""
+        return Budgets(self.neighbour / 2, self.same_room / 2, self.other / 2, self.without_rooms / 2)
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ def find_similar_papers(
         InvalidInput: `SIMILARITY_NEEDS_OPTIONS`, `SIMILARITY_NEEDS_PAIRS`.
     """
     budgets = budgets or Budgets()
+    if shown is not None:
+        budgets = budgets.halved()
     answers = coded_answers(matrix)
     model = model or smoothed_shares(answers)
     notices: list[str] = []
