@@ -5,7 +5,7 @@
 * a far higher allowance of messages a connection (the check is made all the same): otherwise the limit is what saturates;
 * figures at SIGUSR1, written to the file `BENCH_FIGURES`: statements, flushes, lines;
 * `BENCH_COUNT_EVERYTHING`, `BENCH_EAGER_BOARDS`: controls of the fault matrix, protections taken away;
-* `BENCH_SLOW_FLUSH_MS`: so much longer lasts every commit of the answer writer; `BENCH_COUNT_STATEMENTS=1` counts SQL.
+* `BENCH_SLOW_FLUSH_MS`: so much longer lasts every commit of the answer writer; `BENCH_COUNT_STATEMENTS=1` counts the SQL of starts and of the answer writer.
 """
 
 from gevent import monkey
@@ -21,6 +21,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
+from flask import has_request_context, request  # noqa: E402
 from sqlalchemy import Engine, event  # noqa: E402
 
 from server.delivery import socket, writer  # noqa: E402
@@ -36,7 +37,14 @@ def count_statements() -> None:
     """SQLAlchemy's statements by its own event, the SQLite journal's by the driver's trace."""
 
     def count(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
-        figures["statements"] += statement.split(None, 1)[0].upper() not in CONTROL
+        if statement.split(None, 1)[0].upper() not in CONTROL:
+            is_begin = has_request_context() and request.path.endswith("/begin")
+            figures["statements"] += (
+                is_begin or (not has_request_context() and "journal_entry" in statement) or in_journal(statement)
+            )
+
+    def in_journal(statement: str) -> bool:
+        return statement.lstrip().startswith("UPDATE attempt SET answered")
 
     event.listen(Engine, "before_cursor_execute", count)
     connect = sqlite3.connect
@@ -44,13 +52,10 @@ def count_statements() -> None:
     def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
         connection = connect(*arguments, **options)
         if not options.get("factory"):
-            connection.set_trace_callback(lambda statement: count(None, None, statement) if is_journal() else None)
+            connection.set_trace_callback(lambda statement: count(None, None, statement))
         return connection
 
     from server.delivery import journal_sqlite
-
-    def is_journal() -> bool:
-        return True
 
     journal_sqlite.sqlite3 = _Driver(traced)  # type: ignore[attr-defined]
 
