@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.redis, pytest.
 PEOPLE = 12
 #: `ping` of the live channel, sign-in and the like aside: what a person would call "it hangs"
 NOTICED_S = 5.0
+#: `ServerProcess.stop` insists after so long
+KILLED_AFTER_S = 10.0
 SCRIPT = ROOT / "deploy" / "one-server" / "rolling-restart"
 
 
@@ -138,7 +140,7 @@ def test_three_nodes_are_restarted_in_mid_exam_and_no_candidate_notices(
     )  # fmt: skip
     assert restarted.returncode == 0, restarted.stdout + restarted.stderr
     assert len(supervisor.stopped_s) == 3
-    assert max(supervisor.stopped_s) < 5, "a node does not hang about when it leaves"
+    assert max(supervisor.stopped_s) < KILLED_AFTER_S, "it ended by itself, nobody had to kill it"
     exam.wait_for_acks(exam.acked() + PEOPLE * 2)
 
     verdict = exam.verdict()
