@@ -44,7 +44,10 @@ READERS = 5
 
 
 class Node(ServerProcess):
-    """`mingyuan serve`, perhaps sabotaged, perhaps with a program in front of it (`ip netns exec …`, `prlimit …`)."""
+    """`mingyuan serve`, perhaps sabotaged, perhaps with a program in front of it (`ip netns exec …`, `prlimit …`).
+
+    It ends with the thread that started it, so start it from one that stays.
+    """
 
     def __init__(
         self, data: Path, host: str, port: int, environment: Mapping[str, str], *, sabotage: str = "",

@@ -35,13 +35,17 @@ def storm(
                 scene.server.kill()
                 scene.server.start()
 
-    killing = in_background(die_and_come_back)
-    threads = []
-    for moment in moments:
-        time.sleep(max(0.0, began + moment - time.monotonic()))
-        ticket = scene.next_ticket()
-        threads.append(in_background(lambda ticket=ticket: arrive(ticket)))
-    for thread in [*threads, killing]:
+    def let_them_come() -> None:
+        for moment in moments:
+            time.sleep(max(0.0, began + moment - time.monotonic()))
+            ticket = scene.next_ticket()
+            threads.append(in_background(lambda ticket=ticket: arrive(ticket)))
+
+    threads: list[threading.Thread] = []
+    coming = in_background(let_them_come)
+    die_and_come_back()  # in this thread: a server ends with the thread that started it
+    coming.join(within_s + GIVE_UP_S)
+    for thread in threads:
         thread.join(GIVE_UP_S + 10)
 
 

@@ -117,6 +117,8 @@ def one_address_only(case: FaultCase) -> ControlMeasured:
 FROZEN_S = 20.0
 #: the first freeze lasts 20 s; the leases run out after 3 s, so the others are shorter
 SHORT_FREEZE_S = (4.5, 8.0)
+#: the exam whose end falls into a freeze
+LAST = timedelta(seconds=40)
 
 
 @contextmanager
@@ -178,10 +180,17 @@ def ends_once(case: FaultCase, *, frozen_s: float) -> tuple[int, int]:
 
     people = 12
     with several_nodes(
-        case, 2, name="deadline", candidates=people, pace_s=1.0, duration=timedelta(seconds=30)
+        case,
+        2,
+        name="deadline",
+        candidates=people,
+        pace_s=1.0,
+        duration=LAST,
+        before_start=timedelta(seconds=15),
+        profile={"late_entry_within": LAST},
     ) as scene:
         scene.begin()
-        scene.wait_until(scene.day.starts_at + timedelta(seconds=27))
+        scene.wait_until(scene.day.starts_at + LAST - timedelta(seconds=3))
         with frozen(scene, duty_node(scene)):
             time.sleep(frozen_s)
         wait_until(lambda: len(endings_of(scene.platform.uow)) >= people, seconds=60, what="everybody has ended")

@@ -79,7 +79,8 @@ def partitions(case: FaultCase, count: int, candidates: int, sabotage: str = "")
         stack.enter_context(hosts.standing_in("office"))
         scene = stack.enter_context(
             exam_scene(
-                case, candidates=candidates, pace_s=1.0, nodes=2, database_url=url, sabotage=sabotage, duration=BASE,
+                case, candidates=candidates, pace_s=1.0, nodes=2, database_url=url, sabotage=sabotage, duration=BASE, before_start=timedelta(seconds=15),
+                profile={"late_entry_within": BASE},
                 environment={"MINGYUAN_REDIS_URL": f"redis://{store}:{redis_port}/0"},
                 hosts=[hosts["a"].address, hosts["b"].address], prefixes=[hosts.prefix("a"), hosts.prefix("b")],
             )
