@@ -91,7 +91,8 @@ def print_class(cls: type[BaseModel], schema: Schema) -> Iterator[str]:
         return
     yield f"export interface {cls.__name__} {{"
     yield from (
-        f"  {name}{'?' if field.get('may_be_left_out') else ''}: {type_of(field)};" for name, field in properties.items()
+        f"  {name}{'?' if field.get('may_be_left_out') else ''}: {type_of(field)};"
+        for name, field in properties.items()
     )
     yield "}"
 

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from server.adapters.vault import Vault, open_with
 from server.core.errors import Forbidden, InvalidInput
-from server.delivery.wire import Entry, ExportTicket
+from server.delivery.wire import Entry, ExportTicket, PageId
 
 FORMAT = "mingyuan-journal/1"
 LARGEST_BYTES = 2_000_000
@@ -36,6 +36,8 @@ _BOUND = ("format", "attempt_id", "script_id", "device", "ticket_tail", "made_at
 class KeptEntry(Entry):
     """An entry as the PC kept it."""
 
+    #: never left out here: a file may hold entries of several pages
+    page_id: PageId
     #: the fencing number under which it was made
     epoch: int = Field(ge=1, le=1_000_000)
 

@@ -102,14 +102,14 @@ def candidate_of(session: Session, token_hash: str) -> SignedInCandidate:
         raise NotSignedIn(
             "SESSION_ENDED", "尚未登录或登录已结束，请重新登录。", "Not signed in, or the log-in has ended."
         )
-    ended_at, *facts = row
+    ended_at, attempt_id, sitting_id, room_id, epoch, machine = row
     if ended_at is not None:
         raise NotSignedIn(
             "SESSION_MOVED",
             "您的考试已转到另一台电脑或另一个窗口继续，本页不再保存作答。如非本人操作请举手。",
             "Your exam goes on on another computer or window; this page saves nothing any more. Raise your hand if that was not you.",
         )
-    return SignedInCandidate(*facts)
+    return SignedInCandidate(attempt_id, sitting_id, room_id, epoch, machine)
 
 
 class RememberedLogins:

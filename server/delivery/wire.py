@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 MAX_ENTRIES_PER_MESSAGE = 200
 Ref = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{2,16}$")]
@@ -20,7 +21,7 @@ DeviceSecret = Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{64}$")]
 
 
 #: In TypeScript such a field is printed as optional: senders that have nothing to say leave it out.
-LEFT_OUT = {"may_be_left_out": True}
+LEFT_OUT: JsonDict = {"may_be_left_out": True}
 
 
 class Wire(BaseModel):

@@ -100,7 +100,9 @@ def test_postgresql_starts_with_its_configuration(kind: str, server_folder: Path
         cluster.start(**{**chosen, "listen_addresses": "127.0.0.1", "shared_buffers": "32MB"})
         for name, value in chosen.items():
             if name not in {"listen_addresses", "shared_buffers"}:
-                assert cluster.execute(f"SELECT setting IS NOT NULL FROM pg_settings WHERE lower(name) = '{name}'"), name
+                assert cluster.execute(f"SELECT setting IS NOT NULL FROM pg_settings WHERE lower(name) = '{name}'"), (
+                    name
+                )
                 if value in {"on", "off", "UTC", "replica"}:
                     assert cluster.execute(f"SHOW {name}") == [(value,)]
         # What the server would make of our access rules, asked without using them.
