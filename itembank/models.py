@@ -118,6 +118,8 @@ class Paper(Base):
     digest: Mapped[str] = mapped_column(String(64))
     # what the independent checker said
     check_report: Mapped[dict[str, Any]]
+    # measured difficulties it was assembled with, {digest, p: {item version id: share}}; None: the experts' steps alone
+    statistics: Mapped[dict[str, Any] | None]
     made_by: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime]
 
@@ -181,3 +183,72 @@ class Script(Base):
     file_name: Mapped[str] = mapped_column(String(80))
     taken_by: Mapped[str | None] = mapped_column(Id, unique=True)
     note: Mapped[str] = mapped_column(Text, default="")
+
+
+class ItemStatistics(Base):
+    """What use has shown of an item version, all sittings together. Replaced whenever one of its sittings is analysed anew."""
+
+    __tablename__ = "item_statistics"
+
+    item_version_id: Mapped[str] = mapped_column(ForeignKey("item_version.id"), primary_key=True)
+    # candidates who had it on their paper; of those in sittings that were analysed
+    exposures: Mapped[int]
+    sittings: Mapped[int]
+    # answers the figures rest on
+    n: Mapped[int]
+    # share of the marks obtained, 0 … 1
+    p: Mapped[float | None]
+    d27: Mapped[float | None]
+    item_rest_r: Mapped[float | None]
+    # of the calibration with the most answers; logits, D = 1
+    a: Mapped[float | None]
+    b: Mapped[float | None]
+    se_a: Mapped[float | None]
+    se_b: Mapped[float | None]
+    # options, omitted, flags, median seconds
+    document: Mapped[dict[str, Any]]
+    # hex SHA-256 over the digests of the inputs of its sittings
+    input_digest: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime]
+
+
+class ItemSittingStatistics(Base):
+    """The same of one sitting: the item's history."""
+
+    __tablename__ = "item_sitting_statistics"
+
+    item_version_id: Mapped[str] = mapped_column(ForeignKey("item_version.id"), primary_key=True)
+    # the sitting; scheduling's table, which the bank does not know
+    sitting_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    n: Mapped[int]
+    p: Mapped[float | None]
+    d27: Mapped[float | None]
+    item_rest_r: Mapped[float | None]
+    a: Mapped[float | None]
+    b: Mapped[float | None]
+    se_a: Mapped[float | None]
+    se_b: Mapped[float | None]
+    # options, omitted, flags, median seconds, curve
+    document: Mapped[dict[str, Any]]
+    input_digest: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime]
+
+
+class ItemProposal(Base):
+    """A proposal from use to take an item out of papers. Only a person of the bank accepts or rejects it."""
+
+    __tablename__ = "item_proposal"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("item.id"), index=True)
+    item_version_id: Mapped[str] = mapped_column(ForeignKey("item_version.id"))
+    # ProposalKind, ProposalState of itembank/domain/proposals.py
+    kind: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    # why, in both languages, and the figures behind it: {words_zh, words_en, …}
+    evidence: Mapped[dict[str, Any]]
+    sitting_id: Mapped[str] = mapped_column(Id)
+    made_at: Mapped[datetime]
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(Text)

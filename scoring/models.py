@@ -1,4 +1,4 @@
-"""Key versions, scores, results, the outbox toward the certification workflow."""
+"""Key versions, scores, results, the outbox toward the certification workflow, analyses and cases of similar papers."""
 
 from __future__ import annotations
 
@@ -96,3 +96,65 @@ class OutboxMessage(Base):
     dead_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     receipt: Mapped[str | None] = mapped_column(String(200))
+
+
+class SittingAnalysis(Base):
+    """The last analysis of a sitting: what its item, paper and room pages are drawn from."""
+
+    __tablename__ = "sitting_analysis"
+
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), primary_key=True)
+    # running | done | failed
+    state: Mapped[str] = mapped_column(String(10))
+    # {part, done, total} while it runs
+    progress: Mapped[dict[str, Any]]
+    # when it began, or last said how far it is: one that is silent for long has died with its process
+    heard_at: Mapped[datetime]
+    # code and words of the refusal when it failed, else {}
+    refusal: Mapped[dict[str, Any]]
+    # scoring/analysis/documents.py; {} before the first end
+    document: Mapped[dict[str, Any]]
+    # over answers, forms and keys; and over the document
+    input_digest: Mapped[str] = mapped_column(String(64), default="")
+    digest: Mapped[str] = mapped_column(String(64), default="")
+    made_by: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime | None]
+
+
+class SimilarityRun(Base):
+    """One comparison of a sitting's papers; kept, because cases refer to it."""
+
+    __tablename__ = "similarity_run"
+    __table_args__ = (UniqueConstraint("sitting_id", "digest"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"))
+    # pairs by attempt, clusters, families, null
+    document: Mapped[dict[str, Any]]
+    digest: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime]
+
+
+class SimilarityCase(Base):
+    """Two papers that a person looks at because they are alike. No number closes it, and it voids nothing."""
+
+    __tablename__ = "similarity_case"
+    __table_args__ = (UniqueConstraint("attempt_a", "attempt_b"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    sitting_id: Mapped[str] = mapped_column(ForeignKey("sitting.id"), index=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("similarity_run.id"))
+    # the smaller id first
+    attempt_a: Mapped[str] = mapped_column(ForeignKey("attempt.id"))
+    attempt_b: Mapped[str] = mapped_column(ForeignKey("attempt.id"))
+    # CaseState of scoring/domain/cases.py
+    state: Mapped[str] = mapped_column(String(14))
+    # the pair's line as it was when the case was opened
+    figures: Mapped[dict[str, Any]]
+    reviewer_id: Mapped[str] = mapped_column(Id, index=True)
+    opened_by: Mapped[str] = mapped_column(String(64))
+    opened_at: Mapped[datetime]
+    # no_finding | referred
+    conclusion: Mapped[str | None] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(Text)
+    decided_at: Mapped[datetime | None]

@@ -13,6 +13,12 @@ class Permission(StrEnum):
     """Everything that can be allowed; sorted."""
 
     ACCOUNTS_ACCOUNT_MANAGE = "accounts:account:manage"
+    ANALYSIS_CASE_OPEN = "analysis:case:open"
+    ANALYSIS_CASE_REVIEW = "analysis:case:review"
+    ANALYSIS_PAIR_READ = "analysis:pair:read"
+    ANALYSIS_PROPOSAL_DECIDE = "analysis:proposal:decide"
+    ANALYSIS_SITTING_READ = "analysis:sitting:read"
+    ANALYSIS_SITTING_START = "analysis:sitting:start"
     AUDIT_LOG_READ = "audit:log:read"
     BANK_ITEM_ACCEPT = "bank:item:accept"
     BANK_ITEM_IMPORT = "bank:item:import"
@@ -75,9 +81,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {_P.RESULTS_RESULT_RELEASE, _P.RESULTS_RESULT_READ, _P.SCHEDULING_SITTING_READ, _P.SCHEDULING_TIME_CONFIRM}
         | _READINESS
         | {_P.SAFEKEEPING_FREEZE_OVERRIDE, _P.TAKEOVER_STANDBY_DECIDE}
+        | {_P.ANALYSIS_SITTING_READ, _P.ANALYSIS_PAIR_READ, _P.ANALYSIS_CASE_REVIEW}
     ),
     Role.OFFICE_HEAD: frozenset(
         {
+            _P.ANALYSIS_CASE_OPEN,
+            _P.ANALYSIS_CASE_REVIEW,
+            _P.ANALYSIS_PAIR_READ,
+            _P.ANALYSIS_SITTING_READ,
+            _P.ANALYSIS_SITTING_START,
             _P.RESULTS_RESULT_RELEASE,
             _P.RESULTS_RESULT_READ,
             _P.SCHEDULING_SITTING_PLAN,
@@ -92,10 +104,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.EXAM_CLERK: frozenset(
         {_P.SCHEDULING_SITTING_PLAN, _P.SCHEDULING_SITTING_READ, _P.RESULTS_RESULT_CONFIRM, _P.RESULTS_RESULT_READ}
+        | {_P.ANALYSIS_CASE_REVIEW}
         | _READINESS
     ),
     Role.BANK_KEEPER: frozenset(
         {_P.BANK_ITEM_ACCEPT, _P.BANK_ITEM_IMPORT, _P.BANK_ITEM_READ, _P.BANK_PAPER_ASSEMBLE, _P.BANK_PAPER_SEAL}
+        | {_P.ANALYSIS_SITTING_READ, _P.ANALYSIS_SITTING_START, _P.ANALYSIS_PROPOSAL_DECIDE}
     ),
     Role.PROCTOR: _PROCTOR_ACTS,
     Role.INSPECTOR: frozenset({_P.PROCTOR_BOARD_READ, _P.PROCTOR_INCIDENT_RECORD, _P.PROCTOR_JOURNAL_IMPORT}),
