@@ -9,6 +9,7 @@ sent most often has fields that may be left out.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import json
@@ -18,8 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, TypeAdapter
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 TARGETS = {
     "server.delivery.wire": ROOT / "server/web/wire_types.ts",
     "proctor.wire": ROOT / "proctor/web/wire_types.ts",
+    "scoring.analysis.wire": ROOT / "scoring/web/analysis/wire_types.ts",
 }
 
 HEAD = (
@@ -36,14 +37,14 @@ HEAD = (
 Schema = dict[str, Any]
 
 
-def message_classes(module: ModuleType) -> list[type[BaseModel]]:
-    """The module's own message classes, in the order in which they are written."""
+def message_classes(module: ModuleType) -> list[type[Any]]:
+    """The module's own message classes (models, dataclasses), in the order in which they are written."""
     return [
         thing
         for part in (module, *getattr(module, "PARTS", ()))
         for thing in vars(part).values()
         if inspect.isclass(thing)
-        and issubclass(thing, BaseModel)
+        and (issubclass(thing, BaseModel) or dataclasses.is_dataclass(thing))
         and thing.__module__ == part.__name__
         and thing.__name__ != "Wire"
     ]
@@ -81,7 +82,7 @@ def print_comment(text: str) -> Iterator[str]:
     yield " */"
 
 
-def print_class(cls: type[BaseModel], schema: Schema) -> Iterator[str]:
+def print_class(cls: type[Any], schema: Schema) -> Iterator[str]:
     """One class as an exported interface, with its docstring."""
     if cls.__doc__:
         yield from print_comment(cls.__doc__)
@@ -120,7 +121,7 @@ def print_module(name: str) -> str:
     """A whole wire module as the text of one TypeScript file."""
     module = importlib.import_module(name)
     classes = message_classes(module)
-    _, whole = models_json_schema([(cls, "serialization") for cls in classes])
+    _, whole = TypeAdapter.json_schemas([(cls.__name__, "serialization", TypeAdapter(cls)) for cls in classes])
     definitions: dict[str, Schema] = whole["$defs"]
     parts = [HEAD.format(source=f"{name.replace('.', '/')}.py")]
     parts.extend("\n" + "\n".join(print_class(cls, definitions[cls.__name__])) + "\n" for cls in classes)
