@@ -32,6 +32,7 @@ import server.takeover.views
 from proctor.worker import RoomKeeper
 from scoring.worker import ScoringWorker
 from server.adapters import service_manager
+from server.adapters.real_thread import in_real_thread
 from server.adapters.redis_bus import RedisBus, connect
 from server.adapters.throttle import InMemoryThrottle, RedisThrottle, Throttle
 from server.adapters.vault import Vault
@@ -51,7 +52,7 @@ from server.storage.database import Database
 from server.takeover.duty import NodeDuty
 from server.takeover.health import NodeHealth
 from server.takeover.standby_watch import StandbyWatch
-from server.webkit import cross_origin, error_replies, headers
+from server.webkit import cross_origin, error_replies, headers, late_imports
 from server.webkit.background import Background
 from server.webkit.gate import Gate
 from server.webkit.guards import public
@@ -200,6 +201,7 @@ class ExamServer:
         interval_s = service_manager.watchdog_interval_s()
         if interval_s is not None:
             self.background.every(interval_s, "watchdog", lambda: service_manager.notify("WATCHDOG=1"))
+        gevent.spawn_later(late_imports.AFTER_S, in_real_thread, late_imports.bring_in)
         self._listener.serve_forever()
         self.background.join()
         self.platform.database.dispose()

@@ -13,7 +13,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from itembank.domain.blueprint import BankItem, Blueprint
 
@@ -114,6 +113,8 @@ class _Program:
         for number, (terms, _, _) in enumerate(self.rows):
             for column, factor in terms.items():
                 matrix[number, column] = factor
+        from scipy.optimize import Bounds, LinearConstraint, milp  # heavy, and no part of an exam day
+
         constraints = LinearConstraint(matrix, [row[1] for row in self.rows], [row[2] for row in self.rows])
         found = milp(
             np.array(self.cost),

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array
 
 from itembank.domain.annealing import IMPORTANCES, Pool
 from itembank.domain.targets import Target
@@ -112,6 +110,9 @@ class _Rows:
     def solve(self, rng: np.random.Generator) -> NDArray[np.float64] | None:
         width = self.items + len(self.costs)
         rows, columns, factors = zip(*self.entries, strict=True)
+        from scipy.optimize import Bounds, LinearConstraint, milp  # heavy, and no part of an exam day
+        from scipy.sparse import coo_array
+
         matrix = coo_array((factors, (rows, columns)), shape=(len(self.bounds), width)).tocsr()
         found = milp(
             np.concatenate([rng.random(self.items) * 1e-4, self.costs]),

@@ -63,7 +63,8 @@ class ServerProcess:
                 if httpx.get(f"{self.base_url}/healthz", timeout=1).status_code == 200:
                     return time.monotonic() - began
             except httpx.HTTPError:
-                time.sleep(0.05)
+                pass  # not there yet
+            time.sleep(0.05)
         self.stop()
         tail = self._log.read_text(errors="replace")[-2000:]
         raise ServerDidNotStart(tail)
