@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from server.core.errors import Unavailable
@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 BUSY_TIMEOUT_MS = 8000
 #: when every connection is taken for so long, the database hangs: better a refusal that says so than a queue
 POOL_WAIT_S = 5
-#: an open transaction that says nothing for so long belongs to a process that is frozen or cut off
-FROZEN_AFTER = "5s"
+#: an open transaction that says nothing for so long belongs to a process that is frozen or cut off: the answer writer's
+#: never pauses, a use case may compute or seal between two statements
+WRITER_FROZEN_AFTER, FROZEN_AFTER = "5s", "15s"
 #: the examination after a stop without farewell ends after this, so that a large file does not keep candidates waiting
 EXAMINE_FOR_S = 20.0
 #: what a SQLite connection must read back, or it is not used
@@ -63,17 +64,18 @@ class Database:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return self._postgres_engine(self.url, pool_size, 20)
+        return self._postgres_engine(pool_size, 20, FROZEN_AFTER)
 
     def _make_writer_engine(self) -> Engine:
-        """The answer writer's connections: never taken by others, and cut by the server when this process is frozen
-        with candidates' rows locked, so that they can go on at another node."""
+        """The answer writer's connections: never taken by others."""
         if self.is_sqlite:
             return self.engine
-        options = f"{self.url.query.get('options', '')} -c idle_in_transaction_session_timeout={FROZEN_AFTER}"
-        return self._postgres_engine(self.url.update_query_dict({"options": options.strip()}), 1, 1)
+        return self._postgres_engine(1, 1, WRITER_FROZEN_AFTER)
 
-    def _postgres_engine(self, url: URL, pool_size: int, overflow: int) -> Engine:
+    def _postgres_engine(self, pool_size: int, overflow: int, frozen_after: str) -> Engine:
+        """What a frozen process had locked must not hold the other nodes up for longer than `frozen_after`."""
+        options = f"{self.url.query.get('options', '')} -c idle_in_transaction_session_timeout={frozen_after}"
+        url = self.url.update_query_dict({"options": options.strip()})
         engine = create_engine(
             url, pool_size=pool_size, max_overflow=overflow, pool_pre_ping=True, pool_timeout=POOL_WAIT_S
         )
