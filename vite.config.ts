@@ -16,6 +16,7 @@ const ENTRIES: Record<string, string> = {
   staff: "server/web/staff/main.ts",
   office: "server/web/office/main.ts",
   results: "scoring/web/main.ts",
+  analysis: "scoring/web/analysis/main.ts",
   bank: "itembank/web/main.ts",
   tokens: "server/web/tokens.css", // for pages the server renders without any script
 };

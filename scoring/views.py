@@ -37,6 +37,11 @@ def register(app: Flask, platform: Platform) -> None:
     def results_page() -> str:
         return page("scoring/web/main.ts", "成绩 · 明远")
 
+    @app.get("/analysis")
+    @public("the empty shell of the analysis pages; what they show needs a log-in")
+    def analysis_page() -> str:
+        return page("scoring/web/analysis/main.ts", "分析 · 明远")
+
 
 def _blueprint(platform: Platform) -> Blueprint:
     results = Blueprint("results", __name__)

@@ -19,6 +19,7 @@ SERVER_FOLDER = Path(headers.__file__).parents[1]
 SHELLS = {
     "/staff": "server/web/staff/main.ts",
     "/results": "scoring/web/main.ts",
+    "/analysis": "scoring/web/analysis/main.ts",
     "/bank": "itembank/web/main.ts",
     "/board": "proctor/web/main.ts",
 }
