@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from proctor.wire import SendMessage
+from proctor.wire_commands import SendMessage
 from server.core.errors import InvalidInput
 from server.webkit.parsing import parse
 
