@@ -20,6 +20,7 @@ import itembank.views
 import proctor.socket
 import proctor.views
 import proctor.wire
+import scoring.analysis_views
 import scoring.views
 import server.accounts.views
 import server.delivery.office_views
@@ -150,6 +151,7 @@ class ExamServer:
         itembank.views.register(self.flask, platform, rules.items_required, rules.items_per_point)
         proctor.views.register(self.flask, platform)
         scoring.views.register(self.flask, platform)
+        scoring.analysis_views.register(self.flask, platform)
         server.takeover.views.register(self.flask, platform)
         server.safekeeping.views.register(self.flask, platform, self.keeper.disks)
         self._register_health()

@@ -21,6 +21,7 @@ from itembank.domain.script import ScriptLayout
 from itembank.models import Item, ItemVersion, Package, Script
 from itembank.queries import script_layout
 from scoring.attendance import ENDED_STATES, attendance_at_end
+from scoring.computation import script_of
 from scoring.domain.attempt_score import FormItem, canonical_answers, score_answers
 from scoring.domain.canonical import canonical_digest
 from scoring.domain.mark_scheme import DecisionKind, MarkScheme
@@ -425,3 +426,22 @@ def _without_fixed_letters(person: CollectedPerson, shuffled: set[str]) -> Colle
         for version, given in person.answers.items()
     }
     return replace(person, answers=answers)
+
+
+@dataclass(frozen=True)
+class ReadPaper:
+    """One attempt's paper for a reviewer: answers by item version; `scheme` as in force."""
+
+    attempt: Attempt
+    form: str
+    scheme: MarkScheme
+    answers: Mapping[str, GivenAnswer]
+
+
+def read_paper(session: Session, vault: Vault, attempt_id: str) -> ReadPaper:
+    """Raises Conflict: `ANSWERS_CHANGED`, `NO_MARK_SCHEME`, `NO_SCRIPT`."""
+    attempt = session.get_one(Attempt, attempt_id)
+    script, paper_id = script_of(session, attempt)
+    _, scheme = _scheme(session, vault, paper_id)
+    answers, _, _ = _answers(session, attempt, script_layout(session, script.id), scheme)
+    return ReadPaper(attempt, script.form_label, scheme, answers)

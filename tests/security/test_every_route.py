@@ -25,6 +25,7 @@ RESULT_READERS = {Role.SITE_HEAD, Role.OFFICE_HEAD, Role.EXAM_CLERK}
 KEEPERS = {Role.SITE_HEAD, Role.OFFICE_HEAD, Role.EXAM_CLERK, Role.SYSADMIN}
 PLANNERS, DECIDERS = {Role.EXAM_CLERK, Role.OFFICE_HEAD}, {Role.SITE_HEAD, Role.OFFICE_HEAD}
 SITTING_READERS = {*PLANNERS, *DECIDERS, Role.SUPERVISOR}
+ANALYSTS, REVIEWERS = {Role.BANK_KEEPER, *DECIDERS}, RESULT_READERS
 ANYBODY, CANDIDATE = "anybody", {"candidate"}
 ROOM = "/api/proctor/board/<sitting_id>/<room_id>"
 
@@ -63,6 +64,12 @@ WHO_MAY: dict[str, object] = {
     )},
     f"{ROOM}/record-incident": {*PROCTORS, Role.INSPECTOR}, f"{ROOM}/resolve-incident": {*PROCTORS, Role.INSPECTOR},
     **{f"{ROOM}/{command}": {*PROCTORS, Role.INSPECTOR, Role.OFFICE_HEAD} for command in ("show-journal", "import-journal")},
+    "/api/analysis/sittings": ANALYSTS, "/api/analysis/sittings/<sitting_id>": ANALYSTS,
+    "/api/analysis/sittings/<sitting_id>/report.pdf": ANALYSTS, "/api/analysis/items/<item_version_id>": ANALYSTS,
+    "/api/analysis/proposals": ANALYSTS, "/api/analysis/proposals/<proposal_id>/decide": {Role.BANK_KEEPER},
+    "/api/analysis/sittings/<sitting_id>/start": {Role.BANK_KEEPER, Role.OFFICE_HEAD},
+    "/api/analysis/sittings/<sitting_id>/similarity": DECIDERS, "/api/analysis/sittings/<sitting_id>/open-case": {Role.OFFICE_HEAD},
+    "/api/analysis/cases": REVIEWERS, "/api/analysis/cases/<case_id>": REVIEWERS, "/api/analysis/cases/<case_id>/decide": REVIEWERS,
     "/api/results/sittings": RESULT_READERS, "/api/results/sittings/<sitting_id>": RESULT_READERS,
     "/api/results/sittings/<sitting_id>/confirm": {Role.EXAM_CLERK},
     "/api/results/sittings/<sitting_id>/release": {Role.SITE_HEAD, Role.OFFICE_HEAD},
@@ -102,6 +109,7 @@ def address_of(exam: ExamWorld) -> Callable[[Rule], str]:
     known = {
         "sitting_id": exam.site.sitting_id, "room_id": exam.room(1).room_id, "message_id": message_id,
         "name": next(exam.platform.paper_store.iterdir()).name, "filename": "dist/manifest.json", "entry_id": "none",
+        "item_version_id": "none", "proposal_id": "none", "case_id": "none",
     }  # fmt: skip
     return lambda rule: re.sub(r"<(?:\w+:)?(\w+)>", lambda match: known[match[1]], rule.rule)
 
