@@ -27,7 +27,7 @@ HERE = ("--occupation", "6-31-01-03", "--level", "4")
 @pytest.fixture
 def mingyuan(sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     platform = Platform(Settings(data=tmp_path), ManualClock(START), sqlite_database, InProcessBus(), VAULT)
-    monkeypatch.setattr(server.cli.context, "open_platform", lambda _data: platform)
+    monkeypatch.setattr(server.cli.context, "open_platform", lambda _data, **_how: platform)
 
     def run(*arguments: str) -> tuple[int, dict[str, Any]]:
         done = CliRunner().invoke(bank.app, [*arguments, "--json"])

@@ -35,7 +35,7 @@ def sat(uow, vault):
 def mingyuan(uow, vault, tmp_path, monkeypatch):
     settings = Settings(data=tmp_path, certification_folder=tmp_path / "certification")
     platform = Platform(settings, uow.clock, uow.database, uow.bus, vault)
-    monkeypatch.setattr(server.cli.context, "open_platform", lambda _data: platform)
+    monkeypatch.setattr(server.cli.context, "open_platform", lambda _data, **_how: platform)
     monkeypatch.setenv("MINGYUAN_STAFF_PASSWORD", PASSWORD)
 
     def run(app, *arguments):
@@ -85,7 +85,7 @@ def test_a_wrong_password_or_role_is_refused_and_no_log_in_stays_open(mingyuan, 
 
 def test_delivering_without_an_address_says_what_to_do(mingyuan, sat, uow, vault, tmp_path, monkeypatch):
     bare = Platform(Settings(data=tmp_path), uow.clock, uow.database, uow.bus, vault)
-    monkeypatch.setattr(server.cli.context, "open_platform", lambda _data: bare)
+    monkeypatch.setattr(server.cli.context, "open_platform", lambda _data, **_how: bare)
     assert mingyuan(results.app, "deliver")[1]["code"] == "NO_CERTIFICATION_ADDRESS"
 
 
