@@ -106,9 +106,12 @@ class SimulatedCandidate(CandidatePc):
                     self._learn(state)
                     continue
             self._pause(0.5)
-        state = self._get("/api/candidate/state")
-        if state is not None:
-            self._learn(state)
+        while self.seen.receipt is None:  # as the page does: the line used last may be one to a dead process
+            state = self._get("/api/candidate/state")
+            if state is not None:
+                self._learn(state)
+            else:
+                self._pause(0.5)
 
 
 __all__ = ["Observed", "Plan", "SimulatedCandidate"]
