@@ -172,8 +172,8 @@ def test_sittings_add_up_in_the_bank_and_a_wrong_key_is_proposed_when_answers_ar
 def test_a_rejected_proposal_leaves_the_item_and_is_not_made_again_from_the_same_sitting(
     uow, vault, keeper, monkeypatch
 ):
-    monkeypatch.setattr("itembank.domain.proposals.LEAST_TO_ACT", 60)
-    hall = a_scored_hall(uow, vault, rooms=2)
+    monkeypatch.setattr("itembank.domain.proposals.LEAST_TO_ACT", 90)
+    hall = a_scored_hall(uow, vault, rooms=4)
     assert analyse_sitting(uow, vault, hall.id, keeper).proposals == 1
     with uow.read() as session:
         proposal = session.scalars(select(ItemProposal)).one()
