@@ -19,7 +19,8 @@ from itembank.domain.paper_plan import PaperPlan
 from server.core.errors import InvalidInput
 
 REF_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-#: Random and short: on a script of 100 items they are what does not compress. They are names, not secrets.
+#: Random and short: on a script of 100 items they are what does not compress. They are names, not secrets: two scripts
+#: may have the same one by chance, for whatever items. A script with many options has longer ones (`_length_for`).
 ITEM_REF_LENGTH, OPTION_REF_LENGTH = 3, 2
 
 
@@ -140,16 +141,19 @@ class FormItem:
 def make_layout(plan: PaperPlan, items: Sequence[FormItem], random: Random) -> ScriptLayout:
     """Shuffle one script of a form: sections as planned, items in their section, options in their item.
 
-    `random` is `secrets.SystemRandom()` in the product, a seeded generator in tests.
+    References are drawn without looking at what they name: they depend on `random` and on the numbers of items and
+    options alone. `random` is `secrets.SystemRandom()` in the product, a seeded generator in tests.
     """
+    item_length = _length_for(len(items), ITEM_REF_LENGTH)
+    option_length = _length_for(sum(len(item.option_ids) for item in items), OPTION_REF_LENGTH)
     refs: set[str] = set()
     found: dict[str, ScriptItem] = {}
     for section in plan.sections:
         inside = [item for item in items if item.kind == section.kind]
         random.shuffle(inside)
         for item in inside:
-            ref = "q" + _new_ref(random, ITEM_REF_LENGTH, refs)
-            options = {_new_ref(random, OPTION_REF_LENGTH, refs): option for option in shuffle_options(item, random)}
+            ref = "q" + _new_ref(random, item_length, refs)
+            options = {_new_ref(random, option_length, refs): option for option in shuffle_options(item, random)}
             found[ref] = ScriptItem(ref, item.item_version_id, item.kind, item.points, MappingProxyType(options))
     return ScriptLayout(MappingProxyType(found))
 
@@ -183,6 +187,14 @@ def candidate_paper(
 def _options(item: ScriptItem, options: Sequence[ItemOption]) -> tuple[CandidateOption, ...]:
     texts = {option.id: option.text for option in options}
     return tuple(CandidateOption(ref, texts[option]) for ref, option in item.options.items())
+
+
+def _length_for(needed: int, at_least: int) -> int:
+    """Letters with which no more than three quarters of all names are taken, so that a free one is soon found."""
+    length = at_least
+    while 3 * len(REF_LETTERS) ** length < 4 * needed:
+        length += 1
+    return length
 
 
 def _new_ref(random: Random, length: int, taken: set[str]) -> str:

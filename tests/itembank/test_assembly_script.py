@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from itembank.domain.item import ItemContent, ItemKind, ItemOption, true_false
-from itembank.domain.script import FormItem, ScriptLayout, candidate_paper, make_layout, shuffle_options
+from itembank.domain.script import REF_LETTERS, FormItem, ScriptLayout, candidate_paper, make_layout, shuffle_options
 from itembank.domain.sealing import TYPED_SIGNS, new_opening_secret, normalise_secret
 from server.core.errors import InvalidInput
 from tests.factories.papers import a_plan
+from tests.support.script_references import count_equal_references
 
 PLAN = a_plan((("single", 6, 100), ("true_false", 3, 100), ("multiple", 4, 200)))
 
@@ -98,10 +102,45 @@ def test_a_layout_survives_its_rows(contents: dict[str, ItemContent], seed: int)
 
 
 @given(forms(), st.integers())
-def test_two_scripts_of_one_form_have_no_reference_in_common(contents: dict[str, ItemContent], seed: int) -> None:
-    random = Random(seed)
-    one, other = make_layout(PLAN, _items(contents), random), make_layout(PLAN, _items(contents), random)
-    assert not set(one.items) & set(other.items)
+def test_references_do_not_depend_on_what_they_name(contents: dict[str, ItemContent], seed: int) -> None:
+    """Other items, other texts, another key: the same chance gives the same references in the same places."""
+
+    def renamed(item: FormItem) -> FormItem:
+        names = {option: f"other {place}" for place, option in enumerate(reversed(item.option_ids))}
+        return dataclasses.replace(
+            item,
+            item_version_id=f"other {item.item_version_id}",
+            option_ids=tuple(names[option] for option in item.option_ids),
+            pinned=frozenset(names[option] for option in item.pinned),
+        )
+
+    items = _items(contents)
+    one, other = (make_layout(PLAN, those, Random(seed)) for those in (items, [renamed(item) for item in items]))
+    assert [(ref, list(item.options)) for ref, item in one.items.items()] == [
+        (ref, list(item.options)) for ref, item in other.items.items()
+    ]
+
+
+def test_one_script_says_nothing_about_the_references_of_another() -> None:
+    """The same item, the same option have the same reference on two scripts no more often than chance has it."""
+    items = [FormItem(f"v{number}", "single", 100, ("A", "B", "C", "D")) for number in range(50)]
+    plan, random = a_plan((("single", 50, 100),)), Random(20261121)
+    layouts = [make_layout(plan, items, random) for _ in range(400)]
+    compared = list(itertools.pairwise(layouts))
+    equal_items, equal_options = count_equal_references(compared)
+    assert equal_items < binom.isf(1e-6, 50 * len(compared), len(REF_LETTERS) ** -3)
+    low, high = binom.interval(1 - 1e-6, 200 * len(compared), len(REF_LETTERS) ** -2)
+    assert low <= equal_options <= high
+    assert count_equal_references([(layouts[0], layouts[0])]) == (50, 200), "the counting would see it"
+
+
+def test_a_long_paper_has_names_enough() -> None:
+    """Two letters name 961 options; 400 items of 8 options need more."""
+    items = [FormItem(f"v{number}", "multiple", 100, tuple("ABCDEFGH")) for number in range(400)]
+    layout = make_layout(a_plan((("multiple", 400, 100),)), items, Random(1))
+    refs = [ref for item in layout.items.values() for ref in item.options]
+    assert len(set(refs)) == 3200
+    assert {len(ref) for ref in refs} == {3}
 
 
 def test_options_are_really_shuffled() -> None:
