@@ -12,9 +12,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from scipy.stats import chisquare
+from scipy.stats import binom, chisquare
 from sqlalchemy import select
 
+from itembank.domain.script import REF_LETTERS
 from itembank.models import Script
 from itembank.queries import script_key, script_layout
 from itembank.services.seal_package import seal_package
@@ -26,6 +27,7 @@ from server.delivery.wire import CandidatePaper
 from server.scheduling.id_numbers import open_id_number
 from server.scheduling.models import Candidate
 from tests.factories.paper_rows import QUICK
+from tests.security.answer_search import answers_in
 from tests.security.exam_world import ExamWorld
 from tests.security.live_people import LiveStaff
 from tests.security.planted_day import Day, play
@@ -38,6 +40,7 @@ from tests.security.planted_site import (
     secrets_of,
 )
 from tests.support.live_server import live_server
+from tests.support.script_references import count_equal_references
 
 pytestmark = pytest.mark.live
 
@@ -155,7 +158,12 @@ def test_nobody_hears_a_whole_id_number_or_a_secret(day: Day) -> None:
 # ── the order of options (B6) ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_references_of_two_candidates_with_the_same_item_have_nothing_in_common(day: Day) -> None:
+def test_references_of_one_candidate_say_nothing_about_those_of_another(day: Day) -> None:
+    """The same item has the same reference on two scripts no more often than chance has it.
+
+    That they are drawn without looking at what they name: tests/itembank/test_assembly_script.py.
+    """
+
     def layouts(session: Any) -> list[Any]:
         return [
             script_layout(session, script)
@@ -164,13 +172,19 @@ def test_references_of_two_candidates_with_the_same_item_have_nothing_in_common(
 
     found = day.live.read(layouts)
     assert len(found) >= 4
-    for one, other in itertools.combinations(found, 2):
+    pairs = list(itertools.combinations(found, 2))
+    for one, other in pairs:
         assert {item.item_version_id for item in one.items.values()} == {
             item.item_version_id for item in other.items.values()
         }
-        assert not one.items.keys() & other.items.keys()
-        refs = [{ref for item in layout.items.values() for ref in item.options} for layout in (one, other)]
-        assert not refs[0] & refs[1]
+    items = sum(len(one.items) for one, _ in pairs)
+    options = sum(len(item.options) for one, _ in pairs for item in one.items.values())
+    equal_items, equal_options = count_equal_references(pairs)
+    most_items, most_options = (
+        binom.isf(1e-9, count, len(REF_LETTERS) ** -length) for count, length in ((items, 3), (options, 2))
+    )
+    assert equal_items <= most_items < items / 20, "and the bound would show references that stay"
+    assert equal_options <= most_options < options / 20
 
 
 def test_neither_place_nor_name_of_an_option_tells_whether_it_is_right(world: ExamWorld) -> None:
@@ -280,15 +294,11 @@ def test_no_proctor_ever_has_a_word_of_an_item(day: Day) -> None:
 
 def test_no_proctor_ever_has_an_answer(day: Day) -> None:
     """Not even the references of what was chosen."""
-    refs = {
-        ref.encode()
-        for candidate in day.candidates
-        for item in candidate.items
-        for ref in (item["ref"], *(option["ref"] for option in item["options"]))
-    }
+    items = [item for candidate in day.candidates for item in candidate.items]
+    sent = json.dumps(day.candidates[0].message(items[0]["ref"], [items[0]["options"][0]["ref"]])).encode()
     for proctor in day.proctors():
-        words = set(re.findall(rb"[a-z0-9]+", proctor.heard))
-        assert not refs & words
+        assert answers_in(proctor.heard, items) == []
+        assert answers_in(proctor.heard + b"\n" + sent, items), "it would be found among what this proctor heard"
 
 
 def test_deltas_are_small_and_say_state_not_content(day: Day) -> None:
