@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from itembank.domain.blueprint import BankItem, Blueprint
+from itembank.domain.measured_difficulty import shrunk_difficulty
 from itembank.domain.paper_form import AssembledForm
 from itembank.domain.paper_plan import PaperPlan
 from itembank.domain.spec_table import Importance, SpecPoint, SpecRange
 from itembank.domain.states import USABLE_STATES
 from itembank.domain.targets import contributions
-from itembank.models import Item, ItemVersion, Paper, PaperForm, SpecNode, SpecTable
+from itembank.models import Item, ItemStatistics, ItemVersion, Paper, PaperForm, SpecNode, SpecTable
 from server.core.errors import NotFound
 
 READ_AT_A_TIME = 500
+#: digits of a measured difficulty that assembly takes: more would only make digests differ
+P_DIGITS = 4
 
 
 def find_spec_table(session: Session, id_or_name: str) -> SpecTable:
@@ -56,24 +59,44 @@ def read_blueprint(session: Session, table: SpecTable, plan: PaperPlan | None = 
     return Blueprint(plan or PaperPlan.from_document(table.paper_plan), ranges, points)
 
 
-def read_usable_items(session: Session, table: SpecTable) -> list[BankItem]:
-    """Accepted items of the table's occupation and level, at their current version."""
+def read_usable_items(session: Session, table: SpecTable, *, use_statistics: bool = True) -> list[BankItem]:
+    """Accepted items of the table's occupation and level, at their current version, with what use has shown of them."""
+    statistics = ItemStatistics
     rows = session.execute(
-        select(Item.current_version_id, Item.id, Item.kind, Item.point, Item.difficulty, Item.enemy_group).where(
+        select(
+            Item.current_version_id, Item.id, Item.kind, Item.point, Item.difficulty, Item.enemy_group,
+            statistics.p, statistics.n,
+        )
+        .outerjoin(statistics, statistics.item_version_id == Item.current_version_id)
+        .where(
             Item.occupation_code == table.occupation_code,
             Item.level == table.level,
             Item.state.in_([state.value for state in USABLE_STATES]),
             Item.current_version_id.is_not(None),
         )
-    )
+    )  # fmt: skip
     return [
-        BankItem(version or "", item, kind, point, difficulty, enemies)
-        for version, item, kind, point, difficulty, enemies in rows
+        BankItem(
+            version or "",
+            item,
+            kind,
+            point,
+            difficulty,
+            enemies,
+            round(shrunk_difficulty(difficulty, p, n).p, P_DIGITS) if use_statistics and p is not None and n else None,
+        )
+        for version, item, kind, point, difficulty, enemies, p, n in rows
     ]
 
 
-def read_items_of(session: Session, version_ids: Iterable[str]) -> dict[str, BankItem]:
-    """Items by version id, whatever their state is now."""
+def read_items_of(
+    session: Session, version_ids: Iterable[str], measured: Mapping[str, float] | None = None
+) -> dict[str, BankItem]:
+    """Items by version id, whatever their state is now.
+
+    Args:
+        measured: difficulties by version id that a paper was assembled with; what is known by now does not matter for it.
+    """
     wanted = sorted(set(version_ids))
     found: dict[str, BankItem] = {}
     for start in range(0, len(wanted), READ_AT_A_TIME):
@@ -82,7 +105,7 @@ def read_items_of(session: Session, version_ids: Iterable[str]) -> dict[str, Ban
             .join(Item, Item.id == ItemVersion.item_id)
             .where(ItemVersion.id.in_(wanted[start : start + READ_AT_A_TIME]))
         )
-        found.update({row[0]: BankItem(*row) for row in rows})
+        found.update({row[0]: BankItem(*row, p=(measured or {}).get(row[0])) for row in rows})
     return found
 
 

@@ -23,6 +23,7 @@ from itembank.domain.paper_form import (
     describe_form,
     digest_bank,
     digest_forms,
+    digest_measured,
     form_label,
     largest_overlap,
 )
@@ -49,6 +50,8 @@ class Assembly:
     seed: int
     bank_digest: str
     digest: str
+    #: Over the measured difficulties of the bank; "" when only the experts' steps were known.
+    statistics_digest: str = ""
 
 
 def assemble_forms(blueprint: Blueprint, items: Sequence[BankItem], forms: int, backups: int, seed: int) -> Assembly:
@@ -65,6 +68,7 @@ def assemble_forms(blueprint: Blueprint, items: Sequence[BankItem], forms: int, 
             "FORM_COUNT", f"试卷份数应为 1–{MOST_FORMS}（含备用卷）。", f"1 to {MOST_FORMS} forms, backups included."
         )
     usable = blueprint.usable(items)
+    statistics = digest_measured(usable)
     layout = CellLayout(blueprint, usable)
     number = forms + backups
     checker = PaperChecker(
@@ -105,7 +109,8 @@ def assemble_forms(blueprint: Blueprint, items: Sequence[BankItem], forms: int, 
             deviation=_deviation(made, target),
             seed=seed,
             bank_digest=digest_bank(blueprint, usable),
-            digest=digest_forms(made),
+            digest=digest_forms(made, statistics),
+            statistics_digest=statistics,
         )
         if best is None or assembly.deviation < best.deviation:
             best = assembly

@@ -21,7 +21,10 @@ from server.core.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class BankItem:
-    """What assembly knows of an item: no text, no key. `difficulty` is the expert's step 1 (easy) … 5 (hard)."""
+    """What assembly knows of an item: no text, no key. `difficulty` is the expert's step 1 (easy) … 5 (hard).
+
+    `p`: share right of an average candidate as use has shown, drawn toward the step (`measured_difficulty.py`); None: the step alone.
+    """
 
     version_id: str
     item_id: str
@@ -29,6 +32,7 @@ class BankItem:
     point: str
     difficulty: int
     enemy_group: str | None = None
+    p: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,10 @@ def largest_overlap(forms: Sequence[AssembledForm]) -> int:
     return max((len(one & other) for one, other in combinations(sets, 2)), default=0)
 
 
-def digest_forms(forms: Sequence[AssembledForm]) -> str:
-    """SHA-256 over labels, items and points: the same forms, the same digest."""
-    return canonical_digest([[form.label, form.is_backup, [list(item) for item in form.items]] for form in forms])
+def digest_forms(forms: Sequence[AssembledForm], statistics_digest: str = "") -> str:
+    """SHA-256 over labels, items and points, and over the statistics they were chosen by, if any."""
+    plain = [[form.label, form.is_backup, [list(item) for item in form.items]] for form in forms]
+    return canonical_digest([plain, statistics_digest] if statistics_digest else plain)
 
 
 def digest_bank(blueprint: Blueprint, items: Sequence[BankItem]) -> str:
@@ -89,7 +90,14 @@ def digest_bank(blueprint: Blueprint, items: Sequence[BankItem]) -> str:
         "items": sorted(
             [item.version_id, item.item_id, item.kind, item.point, item.difficulty, item.enemy_group or ""] for item in items
         ),
+        **({"statistics": digest_measured(items)} if any(item.p is not None for item in items) else {}),
     })  # fmt: skip
+
+
+def digest_measured(items: Iterable[BankItem]) -> str:
+    """SHA-256 over the measured difficulties of a bank; "" where nothing is measured."""
+    measured = sorted([item.version_id, item.p] for item in items if item.p is not None)
+    return canonical_digest(measured) if measured else ""
 
 
 def canonical_digest(document: object) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from itembank.bank_rows import find_spec_table, read_blueprint, read_usable_items
 from itembank.domain.assembly import Assembly, assemble_forms
+from itembank.domain.blueprint import BankItem
 from itembank.domain.paper_form import AssembledForm
 from itembank.domain.paper_plan import PaperPlan
 from itembank.domain.paper_states import PaperAction, PaperState, advance_paper
@@ -50,6 +51,7 @@ class PaperSummary:
     bank_digest: str
     seed: int
     item_count: int
+    statistics_digest: str = ""
 
     def as_document(self) -> dict[str, Any]:
         """The JSON contract of `paper assemble`: points in points, `max_overlap` as a share of a form's items."""
@@ -77,6 +79,7 @@ class PaperSummary:
             "seconds": round(self.seconds, 3),
             "digest": self.digest,
             "bank_digest": self.bank_digest,
+            "statistics_digest": self.statistics_digest,
             "seed": self.seed,
         }
 
@@ -116,6 +119,7 @@ def summarise(
         bank_digest=assembly.bank_digest,
         seed=assembly.seed,
         item_count=plan.item_count,
+        statistics_digest=assembly.statistics_digest,
     )
 
 
@@ -128,11 +132,17 @@ def assemble_paper(
     seed: int,
     actor: Actor,
     plan: PaperPlan | None = None,
+    *,
+    use_statistics: bool = True,
 ) -> PaperSummary:
     """Make `forms` parallel forms and `backups` backups and store them as one paper (SZ-11 art.21: only from the bank).
 
     `spec_table_id` may be the table's short name. `plan` replaces the table's own for this paper. The search runs
-    outside any transaction; the paper keeps its plan, seed and the digest of the bank it came from.
+    outside any transaction; the paper keeps its plan, seed and the digest of the bank it came from, and the measured
+    difficulties of its items, so that checking it again does not depend on what use shows later.
+
+    Args:
+        use_statistics: False takes the experts' steps alone.
 
     Raises:
         NotFound: `SPEC_TABLE_NOT_FOUND`.
@@ -143,7 +153,7 @@ def assemble_paper(
     with uow.read() as session:
         table = find_spec_table(session, spec_table_id)
         blueprint = read_blueprint(session, table, plan)
-        items = read_usable_items(session, table)
+        items = read_usable_items(session, table, use_statistics=use_statistics)
         table_id, table_name, occupation = table.id, table.name, table.occupation_name
     # Seconds of search, and a server answers candidates meanwhile: off the event loop.
     assembly = in_real_thread(assemble_forms, blueprint, items, forms, backups, seed)
@@ -160,6 +170,7 @@ def assemble_paper(
                 bank_digest=assembly.bank_digest,
                 digest=assembly.digest,
                 check_report=assembly.report.to_document(),
+                statistics=_used_statistics(assembly, items),
                 made_by=actor.id,
                 made_at=work.clock.now(),
             )
@@ -180,9 +191,25 @@ def assemble_paper(
             actor,
             AuditAction.BANK_PAPER_ASSEMBLED,
             f"paper:{paper_id}",
-            {"spec_table": table_name, "forms": forms, "backups": backups, "seed": seed, "digest": assembly.digest},
+            {
+                "spec_table": table_name,
+                "forms": forms,
+                "backups": backups,
+                "seed": seed,
+                "digest": assembly.digest,
+                "statistics": assembly.statistics_digest,
+            },
         )
     seconds = uow.clock.monotonic() - started
     return summarise(
         assembly, blueprint.plan, {item.version_id: item.item_id for item in items}, seconds, paper_id, form_ids
     )
+
+
+def _used_statistics(assembly: Assembly, items: list[BankItem]) -> dict[str, Any] | None:
+    """Measured difficulties of the items on the forms, and the digest over those of the whole bank."""
+    if not assembly.statistics_digest:
+        return None
+    on_forms = {version for form in assembly.forms for version in form.version_ids}
+    measured = {item.version_id: item.p for item in items if item.p is not None and item.version_id in on_forms}
+    return {"digest": assembly.statistics_digest, "p": measured}

@@ -26,7 +26,8 @@ def check_paper(uow: UnitOfWork, paper_id: str, actor: Actor, *, approve: bool =
         table = work.session.get_one(SpecTable, paper.spec_table_id)
         blueprint = read_blueprint(work.session, table, PaperPlan.from_document(paper.plan))
         forms = read_forms(work.session, paper_id)
-        items = read_items_of(work.session, (version for form in forms for version, _ in form.items))
+        versions = (version for form in forms for version, _ in form.items)
+        items = read_items_of(work.session, versions, (paper.statistics or {}).get("p"))
         report = PaperChecker(blueprint.plan, blueprint.ranges, blueprint.points, items).check(
             [as_assembled(blueprint, form, items) for form in forms]
         )

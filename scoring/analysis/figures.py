@@ -15,7 +15,7 @@ from scoring.domain.statistics.classical import ClassicalReport, ItemStatistics
 from scoring.domain.statistics.distractors import NO_ANSWER
 from scoring.domain.statistics.flags import flag_item
 from scoring.domain.statistics.irt_2pl import calibrate_2pl
-from scoring.domain.statistics.irt_model import Abilities, Calibration, curve, estimate_abilities
+from scoring.domain.statistics.irt_model import NODE_RANGE, Abilities, Calibration, curve, estimate_abilities
 from scoring.domain.statistics.item_fit import calibrated_decision
 from scoring.domain.statistics.reliability import TestStatistics
 from server.core.errors import InvalidInput
@@ -86,7 +86,10 @@ def item_figures(report: ClassicalReport, sheets: Sheets, known: Calibrated | No
         if known is not None and place is not None:
             parameters = {name: or_none(getattr(known.calibration, name)[place]) for name in parameters}
             a, b = known.calibration.a[place], known.calibration.b[place]
-            if np.isfinite(a) and np.isfinite(b):
+            if item.version_id in known.calibration.at_bound or not np.abs(b) <= NODE_RANGE:
+                # nearly flat: where it would cross one half lies outside everybody, and says nothing
+                parameters = dict.fromkeys(parameters)
+            else:
                 expected = curve(known.abilities.eap, np.array([a]), np.array([b]))[0]
         lines.append(
             {

@@ -186,6 +186,7 @@ def _distribution(pdf: _Sheet, facts: Mapping[str, Any]) -> None:
     pdf.line(cut, top, cut, base)
     pdf.text(cut + 1, top + 2, f"合格线 {facts['pass_mark']:.0f}")
     pdf.set_draw_color(0, 0, 0)
+    pdf.set_fill_color(255, 255, 255)  # else the tables that follow are filled
     pdf.line(MARGIN, base, MARGIN + CHART_WIDTH, base)
     pdf.set_y(base + 6)
     pdf.set_font(FAMILY, size=9)
