@@ -26,6 +26,7 @@ GROUPS = {
     "candidate": "The candidate's page",
     "proctor": "The board",
     "results": "Results",
+    "analysis": "What the answers say",
     "scheduling": "The exam office",
     "bank": "The bank",
     "takeover": "Outages",

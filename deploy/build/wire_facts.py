@@ -46,6 +46,7 @@ REPLIES: dict[str, Any] = {
     **{f"proctor.{command}": proctor.wire.CommandDone for command in proctor.wire.COMMANDS},
 }
 MEDIA = {
+    "analysis.report_pdf": "application/pdf",
     "proctor.record_pdf": "application/pdf",
     "results.export_xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "scheduling.tickets": "application/zip",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import subprocess
@@ -10,12 +11,12 @@ import sys
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import proctor.wire
 import server.delivery.wire
 from itembank.domain.script import CandidateItem, CandidateOption, CandidatePaper, CandidateSection
 from itembank.domain.sealing import seal_paper
+from server.adapters.vault import seal_with
 from server.app import MAX_MESSAGE
 from server.core.permissions import Permission
 from server.delivery.domain.journal_rules import Standing
@@ -98,26 +99,26 @@ def test_the_numbers_in_the_words_are_the_codes_numbers(page: str) -> None:
         assert Permission(permission)
 
 
-def test_the_paper_file_opens_the_way_the_page_says() -> None:
+@pytest.mark.parametrize("is_compressed", [True, False])
+def test_the_paper_file_opens_the_way_the_page_says(page: str, is_compressed: bool) -> None:
+    """The lines of the page themselves, with nothing around them but what was fetched."""
     item = CandidateItem("qabc", 1, "single", "题干", (CandidateOption("aa", "甲"), CandidateOption("bb", "乙")))
     paper = CandidatePaper("卷", 100, (CandidateSection("一", "single", 100, "", (item,)),))
-    key = bytes(range(32))
-    name, file = seal_paper(key, "0f" * 16, paper)
-    begun, described = {"key": base64.b64encode(key).decode()}, {"aad": f"script:{'0f' * 16}:paper"}
-    code = re.search(r"```python\n(.*?)```", (DOCS / "wire.md").read_text(encoding="utf-8"), re.DOTALL)
+    key, script_id = bytes(range(32)), "0f" * 16
+    name, file = seal_paper(key, script_id, paper)
+    assert (name, file[0]) == (f"{hashlib.sha256(file).hexdigest()}.bin", 2)
+    if not is_compressed:
+        file = seal_with(key, json.dumps(paper.as_dict()).encode(), f"script:{script_id}:paper")
+        assert file[0] == 1
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
     assert code is not None
     names: dict[str, Any] = {
-        "json": json,
-        "base64": base64,
-        "AESGCM": AESGCM,
-        "begun": begun,
+        "begun": {"key": base64.b64encode(key).decode()},
         "file": file,
-        "paper": described,
+        "paper": {"aad": f"script:{script_id}:paper"},
     }
-    exec(code[1], names)  # the line of the documentation itself
+    exec(code[1], names)
     assert server.delivery.wire.CandidatePaper.model_validate(names["document"]).sections[0].items[0].stem == "题干"
-    assert file[0] == 1
-    assert name.endswith(".bin")
 
 
 # ── OpenAPI ──────────────────────────────────────────────────────────────────────────────────────────────────────────
