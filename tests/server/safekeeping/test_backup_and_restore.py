@@ -45,6 +45,10 @@ PAPER = b"sealed script"
 PAPER_NAME = f"{hashlib.sha256(PAPER).hexdigest()}.bin"
 
 
+#: for what happens to files only, before a database is looked at
+files_alone = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
 @dataclass
 class Site:
     """A data folder with an exam that was sat, and one candidate who still answers."""
@@ -170,6 +174,7 @@ def test_the_key_is_not_in_a_backup_unless_a_passphrase_is_given(site: Site, tmp
         site.back_up(passphrase="short")
 
 
+@files_alone
 def test_a_foreign_key_is_told_before_anything_is_written(site: Site, tmp_path: Path, elsewhere: str) -> None:
     folder = site.back_up()
     wrong = tmp_path / "wrong.key"
@@ -232,6 +237,7 @@ def test_an_entry_the_backup_cannot_place_is_told_and_not_dropped_silently(
     assert restored.examination.wrong_digests == [], "an ended attempt keeps what its digest says"
 
 
+@files_alone
 @pytest.mark.parametrize("damage", ["paper gone", "database changed"])
 def test_a_damaged_backup_is_refused_as_a_whole(site: Site, tmp_path: Path, elsewhere: str, damage: str) -> None:
     folder = site.back_up()
@@ -247,6 +253,7 @@ def test_a_damaged_backup_is_refused_as_a_whole(site: Site, tmp_path: Path, else
     assert not (tmp_path / "x").exists()
 
 
+@files_alone
 def test_a_path_in_a_manifest_never_leads_outside(site: Site, tmp_path: Path, elsewhere: str) -> None:
     folder = site.back_up()
     outside = tmp_path / "outside"
@@ -270,6 +277,7 @@ def test_a_wrong_digest_or_a_changed_audit_entry_is_found(site: Site, tmp_path: 
     assert restored.examination.audit_problem == "ENTRY_CHANGED 1"
 
 
+@files_alone
 def test_the_second_backup_links_what_the_first_one_has(site: Site) -> None:
     first = site.back_up()
     site.uow.clock.advance(60)  # type: ignore[attr-defined]
@@ -280,6 +288,7 @@ def test_the_second_backup_links_what_the_first_one_has(site: Site) -> None:
     assert [backup.folder for backup in list_backups(site.settings.backup_store)] == [second, first]
 
 
+@files_alone
 def test_a_nearly_full_disk_takes_no_backup(site: Site) -> None:
     site.settings.disk_stop_percent = 100.0
     with pytest.raises(Unavailable, match="DISK_FULL") as refused:
@@ -288,6 +297,7 @@ def test_a_nearly_full_disk_takes_no_backup(site: Site) -> None:
     assert Room.FULL.rank > Room.LOW.rank
 
 
+@files_alone
 def test_a_failed_backup_leaves_nothing_half_made_and_is_on_record(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise OSError("the disk was pulled out")
