@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
 from tests.support.paths import ROOT
 
 
@@ -35,10 +37,27 @@ def mingyuan(*arguments: str | Path, environment: Mapping[str, str] | None = Non
         text=True,
         timeout=seconds,
     )
+    return _answer(done.returncode, done.stdout, done.stderr)
+
+
+def mingyuan_here(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Answer:
+    """The same inside this process, seconds quicker: where the process itself is not what is tried.
+
+    Raises:
+        AssertionError: no JSON object, or the command broke with something that is not a refusal.
+    """
+    from server.cli import app
+
+    clean = dict.fromkeys(name for name in os.environ if name.startswith("MINGYUAN_"))
+    done = CliRunner().invoke(app, [*(str(one) for one in arguments), "--json"], env={**clean, **(environment or {})})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise AssertionError(f"{' '.join(map(str, arguments))} broke") from done.exception
+    return _answer(done.exit_code, done.stdout, done.stderr)
+
+
+def _answer(status: int, stdout: str, stderr: str) -> Answer:
     try:
-        facts = json.loads(done.stdout)
+        facts = json.loads(stdout)
     except ValueError:
-        raise AssertionError(
-            f"no JSON object, status {done.returncode}: {done.stdout[-500:]}{done.stderr[-3000:]}"
-        ) from None
-    return Answer(done.returncode, facts, done.stderr)
+        raise AssertionError(f"no JSON object, status {status}: {stdout[-500:]}{stderr[-3000:]}") from None
+    return Answer(status, facts, stderr)
