@@ -197,6 +197,7 @@ def paper_page(
     sitting = require_sitting(session, sitting_id)
     document = row.document
     scores = scores_for(session, sitting_id, actor)
+    pass_mark = sitting_profile(session, sitting_id).pass_mark / 100
     is_hidden = scores is None
     abilities = document["abilities"]
     steps = _steps(session, [line["item_id"] for line in document["items"]])
@@ -204,10 +205,9 @@ def paper_page(
     return wire.PaperPage(
         sitting=sitting_line(session, sitting, actor, now, running),
         tests=[_test(each) for each in document["tests"]],
-        distribution=None
-        if scores is None
-        else distribution_of(scores, sitting_profile(session, sitting_id).pass_mark / 100),
+        distribution=None if scores is None else distribution_of(scores, pass_mark),
         distribution_hidden=is_hidden,
+        pass_mark=pass_mark,
         information=[
             wire.InformationCurve(
                 each["form"], [wire.InformationPoint(**point) for point in each["points"]], each["cut_theta"]

@@ -241,6 +241,8 @@ class PaperPage:
     tests: list[TestFigures]
     distribution: Distribution | None
     distribution_hidden: bool
+    #: points from which one passes, by the sitting's own rules
+    pass_mark: float
     information: list[InformationCurve]
     difficulty: list[DifficultyMark]
     abilities: list[AbilityBar] | None

@@ -179,6 +179,7 @@ export interface PaperPage {
   tests: TestFigures[];
   distribution: Distribution | null;
   distribution_hidden: boolean;
+  pass_mark: number;
   information: InformationCurve[];
   difficulty: DifficultyMark[];
   abilities: AbilityBar[] | null;
