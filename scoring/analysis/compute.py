@@ -12,6 +12,7 @@ from scoring.analysis.figures import (
     abilities_of,
     behaviour_of,
     calibrate,
+    drift_of,
     forms_of,
     information_of,
     item_figures,
@@ -90,6 +91,8 @@ def compute_analysis(collected: Collected, progress: Progress | None = None) -> 
         "behaviour": behaviour_of(sheets),
         "notices": notices,
     }
+    if len(collected.sitting_ids) > 1:
+        document["drift"] = drift_of(collected, sheets, known)
     told("similarity")
     similarity = _similarity(collected, sheets, progress)
     document, similarity = tidy(document), tidy(similarity)

@@ -10,7 +10,13 @@ import numpy as np
 from scoring.analysis.collect import Collected
 from scoring.analysis.matrices import Sheets
 from scoring.domain.statistics.arrays import Floats, or_none
-from scoring.domain.statistics.behaviour import count_changes, lock_step_pairs, rapid_guessing, time_per_item
+from scoring.domain.statistics.behaviour import (
+    count_changes,
+    item_drift,
+    lock_step_pairs,
+    rapid_guessing,
+    time_per_item,
+)
 from scoring.domain.statistics.classical import ClassicalReport, ItemStatistics
 from scoring.domain.statistics.distractors import NO_ANSWER
 from scoring.domain.statistics.flags import flag_item
@@ -265,6 +271,15 @@ def abilities_of(known: Calibrated) -> list[Document]:
         {"low": float(low), "high": float(high), "count": int(count)}
         for low, high, count in zip(ABILITY_EDGES[:-1], ABILITY_EDGES[1:], counts, strict=True)
     ]
+
+
+def drift_of(collected: Collected, sheets: Sheets, known: Calibrated | None) -> list[Document]:
+    """Items over several sittings in the order given; abilities by EAP, or by the share of marks where nothing is calibrated."""
+    order = {sitting_id: number for number, sitting_id in enumerate(collected.sitting_ids)}
+    sitting = np.array([order[person.sitting_id] for person in collected.persons], dtype=np.int64)
+    matrix = sheets.matrix
+    abilities = matrix.totals / (matrix.on_form @ matrix.marks) if known is None else known.abilities.eap
+    return [asdict(each) for each in item_drift(matrix, sitting, abilities)]
 
 
 def behaviour_of(sheets: Sheets) -> Document:

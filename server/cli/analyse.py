@@ -1,4 +1,4 @@
-"""`mingyuan analyse`: item analysis, calibration, DIF and similar papers, on plain CSV files. No server, no database."""
+"""`mingyuan analyse`: item analysis, calibration, DIF and similar papers on plain CSV files, without a server; `sitting`: on real ones."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from scoring.domain.statistics.similarity.coded_answers import coded_answers
 from scoring.domain.statistics.similarity.corroboration import Evidence
 from scoring.domain.statistics.similarity.report import LISTED, find_similar_papers
 from scoring.similarity_files import read_displayed, read_nominal_model, read_seating, read_seconds, read_theta
+from server.cli.analyse_sitting import sitting
 from server.cli.analysis_progress import AnalysisProgress
 from server.cli.analysis_words import (
     dif_document,
@@ -44,6 +45,7 @@ from server.core.clock import SystemClock
 from server.core.errors import InvalidInput, MingyuanError
 
 app = typer.Typer(help="作答分析 What the answers say.", no_args_is_help=True)
+app.command()(sitting)
 
 MODELS = ("2pl", "3pl", "rasch")
 #: an answer file for comparing papers may lack a few items of the key (those nobody chose an option of)
