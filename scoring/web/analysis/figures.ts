@@ -20,6 +20,7 @@ export function oneIn(p: number | null | undefined, language: "zh" | "en"): stri
   if (times >= 1e15) return language === "zh" ? "一千万亿以上" : "more than 10¹⁵";
   const two = (value: number) => Number(value.toPrecision(2));
   if (language === "en") return two(times).toLocaleString("en");
+  if (times >= 1e12) return `${two(times / 1e12).toLocaleString("en")} 万亿`;
   if (times >= 1e8) return `${two(times / 1e8).toLocaleString("en")} 亿`;
   if (times >= 1e4) return `${two(times / 1e4).toLocaleString("en")} 万`;
   return two(times).toLocaleString("en");

@@ -26,3 +26,9 @@ export const moment = (iso: string | null | undefined): string => {
   const at = iso ? Date.parse(iso) : NaN;
   return Number.isFinite(at) ? asMoment(at, language.value) : "—";
 };
+
+/** A notice comes as both languages in one text, Chinese first: "……。 English." */
+export function noticeWords(notice: string): string {
+  const parts = /^(.*[。！]) ([\x20-\x7e–’…]+)$/s.exec(notice);
+  return parts ? pick(parts[1], parts[2]) : notice;
+}

@@ -18,5 +18,6 @@ it("tells the four kinds apart by sign", () => {
 });
 
 it("finds every letter of an answer of several", () => {
-  expect(["A", "B", "C"].map((letter) => chose(answer, letter))).toEqual([true, false, true]);
+  expect(["A", "B", "C"].map((letter) => chose(answer, letter, ["A", "B", "C", "D"]))).toEqual([true, false, true]);
+  expect(["A", "AC"].map((letter) => chose(answer, letter, ["A", "AC"]))).toEqual([false, true]);
 });

@@ -20,5 +20,7 @@ export function isShown(item: CaseItem, show: Show): boolean {
 /** Colour comes last: each likeness has its own sign. */
 export const SIGNS: Record<Likeness, string> = { same_wrong: "✕＝✕", same_right: "✓＝✓", same: "＝", different: "≠" };
 
-/** The options somebody chose, in the bank's order; a letter set like "ACD" is three options. */
-export const chose = (answer: AnswerOf, option: string): boolean => answer.canonical.includes(option);
+/** Whether an option is among the chosen ones: "ACD" is three options, unless the item has an option of that very name ("AA"). */
+export function chose(answer: AnswerOf, option: string, names: readonly string[]): boolean {
+  return names.includes(answer.canonical) ? answer.canonical === option : answer.canonical.includes(option);
+}
