@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -122,6 +124,7 @@ def cluster_on(disk: CuttableDisk) -> Iterator[PostgresCluster]:
     disk.mount_point.chmod(0o755)
     cluster = PostgresCluster(disk.mount_point / "postgres")
     cluster.create()
+    os.sync()  # clusters of tests are made without syncing: a site's was on the disk long before the exam
     cluster.start()
     try:
         yield cluster
@@ -158,9 +161,6 @@ def cut_database_power(
 
 def _kill_all(cluster: PostgresCluster) -> None:
     """The postmaster and every process it made, by their pids."""
-    import os
-    import signal
-
     assert cluster._child is not None
     parent = cluster._child.pid
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
