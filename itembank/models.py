@@ -205,8 +205,8 @@ class ItemStatistics(Base):
     b: Mapped[float | None]
     se_a: Mapped[float | None]
     se_b: Mapped[float | None]
-    # options, omitted, flags, median seconds
-    document: Mapped[dict[str, Any]]
+    # options, omitted, flags, median seconds: sealed, because they tell the key (scoring/analysis/sealed.py)
+    cipher: Mapped[bytes] = mapped_column(LargeBinary)
     # hex SHA-256 over the digests of the inputs of its sittings
     input_digest: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime]
@@ -228,8 +228,8 @@ class ItemSittingStatistics(Base):
     b: Mapped[float | None]
     se_a: Mapped[float | None]
     se_b: Mapped[float | None]
-    # options, omitted, flags, median seconds, curve
-    document: Mapped[dict[str, Any]]
+    # options, omitted, flags, median seconds, curve: sealed
+    cipher: Mapped[bytes] = mapped_column(LargeBinary)
     input_digest: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime]
 

@@ -124,12 +124,14 @@ def _blueprint(platform: Platform, running: RunningAnalyses) -> Blueprint:
     @require(Permission.ANALYSIS_SITTING_READ)
     def paper(sitting_id: str) -> Response:
         with platform.database.read() as session:
-            return _secret(paper_page(session, sitting_id, current_actor(), platform.clock.now(), running.progress))
+            return _secret(
+                paper_page(session, platform.vault, sitting_id, current_actor(), platform.clock.now(), running.progress)
+            )
 
     @analysis.get("/api/analysis/sittings/<sitting_id>/report.pdf")
     @require(Permission.ANALYSIS_SITTING_READ)
     def report_pdf(sitting_id: str) -> Response:
-        document = print_analysis(platform.uow, sitting_id, current_actor())
+        document = print_analysis(platform.uow, platform.vault, sitting_id, current_actor())
         response = send_file(
             io.BytesIO(document.content),
             mimetype="application/pdf",

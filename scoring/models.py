@@ -112,8 +112,10 @@ class SittingAnalysis(Base):
     heard_at: Mapped[datetime]
     # code and words of the refusal when it failed, else {}
     refusal: Mapped[dict[str, Any]]
-    # scoring/analysis/documents.py; {} before the first end
-    document: Mapped[dict[str, Any]]
+    # {candidates, flagged, run_id, basis} of the last one that came to an end; {} before
+    summary: Mapped[dict[str, Any]]
+    # items, forms, behaviour: sealed, because figures of options tell the key (scoring/analysis/sealed.py)
+    cipher: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     # over answers, forms and keys; and over the document
     input_digest: Mapped[str] = mapped_column(String(64), default="")
     digest: Mapped[str] = mapped_column(String(64), default="")

@@ -13,11 +13,13 @@ from itembank.domain.proposals import ProposalState, Use, reasons_to_suspend
 from itembank.models import Item, ItemProposal, ItemSittingStatistics, ItemStatistics
 from scoring.analysis.compute import Analysis
 from scoring.analysis.figures import tidy
+from scoring.analysis.sealed import open_figures, seal_figures
 from scoring.domain.canonical import canonical_digest
 from scoring.domain.statistics.classical import ItemStatistics as Figures
 from scoring.domain.statistics.distractors import OptionStatistics
 from scoring.domain.statistics.flags import flag_item
 from scoring.models import SittingAnalysis
+from server.adapters.vault import Vault
 from server.core.ids import new_id
 from server.scheduling.models import Sitting
 from server.storage.unit_of_work import Work
@@ -28,7 +30,7 @@ _WEIGHED = ("p", "d27", "item_rest_r", "omitted", "not_reached", "median_seconds
 _CALIBRATED = ("a", "b", "se_a", "se_b")
 
 
-def put_into_bank(work: Work, sitting_id: str, analysis: Analysis) -> list[ItemProposal]:
+def put_into_bank(work: Work, vault: Vault, sitting_id: str, analysis: Analysis) -> list[ItemProposal]:
     """Replace the sitting's history lines, pool every item it used anew, propose what use gives reason for.
 
     Returns the proposals that are new. A kind that is open already, or was decided about this version on the figures of this
@@ -54,15 +56,15 @@ def put_into_bank(work: Work, sitting_id: str, analysis: Analysis) -> list[ItemP
         figures = line["figures"]
         for name in ("n", "p", "d27", "item_rest_r", *_CALIBRATED):
             setattr(row, name, figures[name])
-        row.document = {"figures": figures, "curve": line["curve"]}
+        seal_figures(vault, row, {"figures": figures, "curve": line["curve"]})
         row.input_digest, row.made_at = analysis.input_digest, now
     session.flush()
     history = _history(session, sorted(lines))
     candidates = _candidates(session, sitting_id, analysis)
     proposed: list[ItemProposal] = []
     for version_id in sorted(lines):
-        pooled = pool(history[version_id])
-        _keep(session, version_id, pooled, history[version_id], now)
+        pooled = pool([(row.n, open_figures(vault, row)["figures"]) for row in history[version_id]])
+        _keep(session, vault, version_id, pooled, history[version_id], now)
         use = Use(
             n=pooled["n"],
             sittings=len(history[version_id]),
@@ -77,13 +79,12 @@ def put_into_bank(work: Work, sitting_id: str, analysis: Analysis) -> list[ItemP
     return proposed
 
 
-def pool(rows: Sequence[ItemSittingStatistics]) -> Document:
-    """wire.ItemFigures over sittings: means weighed by answers, options added up, flags judged anew.
+def pool(documents: Sequence[tuple[int, Document]]) -> Document:
+    """wire.ItemFigures over sittings, from (answers, figures) of each, oldest first: means weighed by answers, options added up, flags judged anew.
 
     The calibration with the most answers gives a and b: scales of different sittings are not mixed.
     """
-    total = sum(row.n for row in rows)
-    documents = [(row.n, row.document["figures"]) for row in rows]
+    total = sum(n for n, _ in documents)
     figures: Document = {"n": total}
     for name in _WEIGHED:
         known = [(n, each[name]) for n, each in documents if each.get(name) is not None and n]
@@ -107,7 +108,7 @@ def pool(rows: Sequence[ItemSittingStatistics]) -> Document:
     return result
 
 
-def _pool_options(documents: list[tuple[int, Document]], total: int) -> list[Document]:
+def _pool_options(documents: Sequence[tuple[int, Document]], total: int) -> list[Document]:
     found: dict[str, list[Document]] = defaultdict(list)
     for _, figures in documents:
         for option in figures["options"]:
@@ -163,11 +164,16 @@ def _candidates(session: Session, sitting_id: str, analysis: Analysis) -> int:
             SittingAnalysis.sitting_id != sitting_id,
         )
     )
-    return int(analysis.document["candidates"]) + sum(int(row.document.get("candidates", 0)) for row in others)
+    return int(analysis.document["candidates"]) + sum(int(row.summary.get("candidates", 0)) for row in others)
 
 
 def _keep(
-    session: Session, version_id: str, pooled: Document, history: Sequence[ItemSittingStatistics], now: Any
+    session: Session,
+    vault: Vault,
+    version_id: str,
+    pooled: Document,
+    history: Sequence[ItemSittingStatistics],
+    now: Any,
 ) -> None:
     row = session.get(ItemStatistics, version_id)
     if row is None:
@@ -176,7 +182,7 @@ def _keep(
     for name in ("n", "p", "d27", "item_rest_r", *_CALIBRATED):
         setattr(row, name, pooled[name])
     row.exposures, row.sittings = pooled["n"], len(history)
-    row.document = {"figures": pooled}
+    seal_figures(vault, row, {"figures": pooled})
     row.input_digest = canonical_digest([[each.sitting_id, each.input_digest] for each in history])
     row.made_at = now
 

@@ -15,12 +15,13 @@ from itembank.domain.measured_difficulty import shrunk_difficulty
 from itembank.models import Item, ItemProposal, ItemSittingStatistics, ItemStatistics, ItemVersion
 from scoring.analysis import wire
 from scoring.analysis.collect import sitting_basis
+from scoring.analysis.sealed import open_figures
 from scoring.attendance import ENDED_STATES
 from scoring.domain.cases import CaseState
 from scoring.domain.states import Attendance, ResultState
 from scoring.domain.statistics.answer_text import option_labels
 from scoring.domain.visibility import may_see_score
-from scoring.models import Result, SimilarityCase, SimilarityRun, SittingAnalysis
+from scoring.models import Result, SimilarityCase, SittingAnalysis
 from scoring.permissions import require_permission
 from scoring.services.analyse_sitting import is_running
 from server.accounts.models import Account
@@ -87,8 +88,7 @@ def sitting_line(
     sees_pairs = may(actor.role, Permission.ANALYSIS_PAIR_READ)
     flagged = cases = None
     if row is not None and row.made_at is not None and sees_pairs:
-        run = session.get(SimilarityRun, row.document.get("run_id", ""))
-        flagged = None if run is None else int(run.document["flagged"])
+        flagged = int(row.summary["flagged"])
         cases = session.execute(
             select(func.count())
             .select_from(SimilarityCase)
@@ -132,7 +132,7 @@ def _state(session: Session, row: SittingAnalysis | None, taken: int, waiting: i
         return wire.READY
     if row.state == "failed":
         return wire.FAILED
-    return wire.DONE if sitting_basis(session, row.sitting_id).text == row.document.get("basis") else wire.OUTDATED
+    return wire.DONE if sitting_basis(session, row.sitting_id).text == row.summary.get("basis") else wire.OUTDATED
 
 
 def name_of(session: Session, account_id: str | None) -> str:
@@ -181,6 +181,7 @@ def distribution_of(scores: list[float], pass_mark: float) -> wire.Distribution:
 
 def paper_page(
     session: Session,
+    vault: Vault,
     sitting_id: str,
     actor: Actor,
     now: datetime,
@@ -195,7 +196,7 @@ def paper_page(
     require_permission(actor, Permission.ANALYSIS_SITTING_READ)
     row = require_analysis(session, sitting_id)
     sitting = require_sitting(session, sitting_id)
-    document = row.document
+    document = open_figures(vault, row)
     scores = scores_for(session, sitting_id, actor)
     pass_mark = sitting_profile(session, sitting_id).pass_mark / 100
     is_hidden = scores is None
@@ -318,7 +319,7 @@ def item_page(session: Session, vault: Vault, item_version_id: str, actor: Actor
         state=item.state,
         text=item_text(vault, version) if reads_text else None,
         text_hidden=not reads_text,
-        pooled=figures_from(row.document["figures"]) if row is not None else None,
+        pooled=figures_from(open_figures(vault, row)["figures"]) if row is not None else None,
         exposures=row.exposures if row is not None else 0,
         sittings_used=row.sittings if row is not None else 0,
         difficulty=wire.DifficultyUse(item.difficulty, use.expert_p, use.measured_p, use.n, use.weight, use.p),
@@ -327,12 +328,13 @@ def item_page(session: Session, vault: Vault, item_version_id: str, actor: Actor
                 sitting_id=sitting.id,
                 sitting_name=sitting.name,
                 starts_at=sitting.starts_at.isoformat(),
-                figures=figures_from(line.document["figures"]),
-                curve=[wire.CurvePoint(**point) for point in line.document["curve"]],
+                figures=figures_from(told["figures"]),
+                curve=[wire.CurvePoint(**point) for point in told["curve"]],
                 made_at=line.made_at.isoformat(),
                 input_digest=line.input_digest,
             )
             for line, sitting in history
+            for told in (open_figures(vault, line),)
         ],
         versions=[
             wire.VersionLine(

@@ -79,7 +79,7 @@ def room_page(
     """
     require_permission(actor, Permission.ANALYSIS_PAIR_READ)
     row = require_analysis(session, sitting_id)
-    run = session.get_one(SimilarityRun, row.document["run_id"])
+    run = session.get_one(SimilarityRun, row.summary["run_id"])
     document = run.document
     places = places_of(session, sitting_id)
     cases = session.scalars(

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 
 from scoring.analysis.pages import distribution_of, name_of, require_analysis, scores_for
 from scoring.analysis.pair_pages import places_of
+from scoring.analysis.sealed import open_figures
 from scoring.domain.canonical import canonical_digest
 from scoring.models import SimilarityCase, SimilarityRun
+from server.adapters.vault import Vault
 from server.core.actor import Actor
 from server.core.permissions import Permission, may
 from server.delivery.time_keeping import SHANGHAI
@@ -21,7 +23,7 @@ from server.scheduling.queries import require_sitting, sitting_profile
 PAIRS_PRINTED = 30
 
 
-def report_facts(session: Session, sitting_id: str, actor: Actor, now: datetime) -> dict[str, Any]:
+def report_facts(session: Session, vault: Vault, sitting_id: str, actor: Actor, now: datetime) -> dict[str, Any]:
     """Plain data for the sheet.
 
     Raises:
@@ -29,7 +31,8 @@ def report_facts(session: Session, sitting_id: str, actor: Actor, now: datetime)
     """
     row = require_analysis(session, sitting_id)
     sitting = require_sitting(session, sitting_id)
-    run = session.get_one(SimilarityRun, row.document["run_id"])
+    document = open_figures(vault, row)
+    run = session.get_one(SimilarityRun, row.summary["run_id"])
     scores = scores_for(session, sitting_id, actor)
     pass_mark = sitting_profile(session, sitting_id).pass_mark / 100
     cases = dict.fromkeys(("open", "under_review", "closed"), 0)
@@ -45,13 +48,13 @@ def report_facts(session: Session, sitting_id: str, actor: Actor, now: datetime)
         "occupation": f"{sitting.occupation_name}　{sitting.level} 级",
         "starts_at": sitting.starts_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M"),
         "is_rehearsal": sitting.is_rehearsal,
-        "candidates": row.document["candidates"],
+        "candidates": document["candidates"],
         "pass_mark": pass_mark,
-        "tests": row.document["tests"],
+        "tests": document["tests"],
         "distribution": None if scores is None else _plain(distribution_of(scores, pass_mark)),
-        "items": row.document["items"],
-        "calibration_refused": row.document["calibration_refused"],
-        "notices": [*row.document["notices"], *run.document["notices"]],
+        "items": document["items"],
+        "calibration_refused": document["calibration_refused"],
+        "notices": [*document["notices"], *run.document["notices"]],
         "similarity": {
             "refused": run.document["refused"],
             "flagged": run.document["flagged"],

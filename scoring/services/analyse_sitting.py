@@ -11,6 +11,7 @@ from sqlalchemy import select
 from scoring.analysis.collect import Collected, collect_sittings, require_ended, sitting_basis
 from scoring.analysis.compute import Analysis, compute_analysis
 from scoring.analysis.into_bank import put_into_bank
+from scoring.analysis.sealed import seal_figures
 from scoring.models import SimilarityRun, SittingAnalysis
 from scoring.permissions import require_permission
 from server.adapters.real_thread import in_real_thread
@@ -72,7 +73,7 @@ def begin_analysis(uow: UnitOfWork, sitting_id: str, actor: Actor) -> None:
             raise Conflict("ANALYSIS_RUNNING", "本场正在分析，请稍候。", "This sitting is being analysed; please wait.")
         if row is None:
             row = SittingAnalysis(
-                sitting_id=sitting_id, state="", progress={}, heard_at=now, refusal={}, document={}, made_by=actor.id
+                sitting_id=sitting_id, state="", progress={}, heard_at=now, refusal={}, summary={}, made_by=actor.id
             )
             work.session.add(row)
         row.state, row.heard_at, row.refusal = "running", now, {}
@@ -91,7 +92,7 @@ def finish_analysis(
             collected = collect_sittings(session, vault, [sitting_id], progress)
         _say(uow, sitting_id, "items")
         analysis = in_real_thread(compute_analysis, collected, progress)
-        return _store(uow, sitting_id, collected, analysis, basis, actor)
+        return _store(uow, vault, sitting_id, collected, analysis, basis, actor)
     except BaseException as error:
         _free(uow, sitting_id, error)
         raise
@@ -124,7 +125,7 @@ def _free(uow: UnitOfWork, sitting_id: str, error: BaseException) -> None:
 
 
 def _store(
-    uow: UnitOfWork, sitting_id: str, collected: Collected, analysis: Analysis, basis: str, actor: Actor
+    uow: UnitOfWork, vault: Vault, sitting_id: str, collected: Collected, analysis: Analysis, basis: str, actor: Actor
 ) -> AnalysisDone:
     with uow() as work:
         row = work.session.get_one(SittingAnalysis, sitting_id, with_for_update=True, populate_existing=True)
@@ -132,9 +133,15 @@ def _store(
         run = _keep_run(work, sitting_id, analysis)
         # what people do in a rehearsal tells nothing about items
         is_rehearsal = work.session.get_one(Sitting, sitting_id).is_rehearsal
-        proposals = [] if is_rehearsal else put_into_bank(work, sitting_id, analysis)
+        proposals = [] if is_rehearsal else put_into_bank(work, vault, sitting_id, analysis)
         row.state, row.heard_at, row.made_at, row.made_by = "done", work.clock.now(), work.clock.now(), actor.id
-        row.document = {**analysis.document, "basis": basis, "run_id": run.id}
+        row.summary = {
+            "candidates": len(collected.persons),
+            "flagged": analysis.similarity["flagged"],
+            "run_id": run.id,
+            "basis": basis,
+        }
+        seal_figures(vault, row, analysis.document)
         row.input_digest, row.digest = analysis.input_digest, analysis.digest
         work.session.flush()
         record(

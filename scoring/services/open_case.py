@@ -42,7 +42,7 @@ def open_case(
                 "This person cannot review: no such account, switched off, or without the permission.",
             )
         analysis = work.session.get(SittingAnalysis, sitting_id, with_for_update=True)
-        run = work.session.get(SimilarityRun, analysis.document.get("run_id", "")) if analysis else None
+        run = work.session.get(SimilarityRun, analysis.summary.get("run_id", "")) if analysis else None
         pairs = run.document["pairs"] if run is not None else []
         figures = next((pair for pair in pairs if {pair["a"], pair["b"]} == {a, b}), None)
         if run is None or figures is None:

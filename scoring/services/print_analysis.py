@@ -9,6 +9,7 @@ from scoring.analysis.report_pdf import draw_analysis
 from scoring.permissions import require_permission
 from server.adapters.print_fonts import find_print_fonts
 from server.adapters.real_thread import in_real_thread
+from server.adapters.vault import Vault
 from server.audit.actions import AuditAction
 from server.audit.log import record
 from server.core.actor import Actor
@@ -24,7 +25,7 @@ class PrintedAnalysis:
     content: bytes
 
 
-def print_analysis(uow: UnitOfWork, sitting_id: str, actor: Actor) -> PrintedAnalysis:
+def print_analysis(uow: UnitOfWork, vault: Vault, sitting_id: str, actor: Actor) -> PrintedAnalysis:
     """The batch report as this reader may see it; on record, because paper leaves the house.
 
     Raises:
@@ -34,7 +35,7 @@ def print_analysis(uow: UnitOfWork, sitting_id: str, actor: Actor) -> PrintedAna
     """
     require_permission(actor, Permission.ANALYSIS_SITTING_READ)
     with uow.read() as session:
-        facts = report_facts(session, sitting_id, actor, uow.clock.now())
+        facts = report_facts(session, vault, sitting_id, actor, uow.clock.now())
     content = in_real_thread(draw_analysis, facts, find_print_fonts())
     with uow() as work:
         detail = {"digest": facts["digest"], "scores": facts["distribution"] is not None}

@@ -57,7 +57,7 @@ def sitting(
             if report is not None:
                 from scoring.services.print_analysis import print_analysis
 
-                report.write_bytes(print_analysis(platform.uow, sittings[0], actor).content)
+                report.write_bytes(print_analysis(platform.uow, platform.vault, sittings[0], actor).content)
                 answer["report"] = str(report)
     tell(answer, as_json, _words(answer))
 
@@ -72,13 +72,15 @@ def _person(platform: Platform, login: str | None, password: str) -> Iterator[Ac
 
 
 def _one(platform: Platform, sitting_id: str, actor: Actor, told: Any) -> dict[str, Any]:
+    from scoring.analysis.sealed import open_figures
     from scoring.models import SimilarityRun, SittingAnalysis
     from scoring.services.analyse_sitting import analyse_sitting
 
     done = analyse_sitting(platform.uow, platform.vault, sitting_id, actor, told)
     with platform.database.read() as session:
-        document = dict(session.get_one(SittingAnalysis, sitting_id).document)
-        similarity = session.get_one(SimilarityRun, document.pop("run_id")).document
+        row = session.get_one(SittingAnalysis, sitting_id)
+        document = open_figures(platform.vault, row)
+        similarity = session.get_one(SimilarityRun, row.summary["run_id"]).document
     return {**asdict(done), **_shown(document, similarity, actor)}
 
 

@@ -85,7 +85,7 @@ def measure(world, p: float, n: int = 500) -> None:
         for version_id in work.session.scalars(select(Item.current_version_id).order_by(Item.id)).all():
             row = work.session.get(ItemStatistics, version_id) or ItemStatistics(item_version_id=version_id)
             row.exposures = row.n = n
-            row.sittings, row.p, row.document, row.input_digest, row.made_at = 1, p, {}, "0" * 64, START
+            row.sittings, row.p, row.cipher, row.input_digest, row.made_at = 1, p, b"", "0" * 64, START
             work.session.add(row)
 
 

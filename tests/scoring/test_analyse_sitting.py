@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 
 from itembank.models import Item, ItemProposal, ItemSignature, ItemSittingStatistics, ItemStatistics
 from itembank.services.decide_proposal import decide_proposal
+from scoring.analysis.sealed import open_figures
+from scoring.domain.canonical import canonical_json
 from scoring.domain.cases import Conclusion
 from scoring.mark_schemes import ensure_mark_scheme
 from scoring.models import SimilarityCase, SimilarityRun, SittingAnalysis
@@ -45,19 +47,19 @@ def hall(uow, vault) -> SatHall:
     return a_scored_hall(uow, vault, rooms=2)
 
 
-def flags_of(uow, hall: SatHall, place: int) -> set[str]:
+def flags_of(uow, vault, hall: SatHall, place: int) -> set[str]:
     with uow.read() as session:
         row = session.get_one(ItemStatistics, hall.bank.versions[place])
-        return {flag["code"] for flag in row.document["figures"]["flags"]}
+        return {flag["code"] for flag in open_figures(vault, row)["figures"]["flags"]}
 
 
 def test_an_analysis_finds_what_the_simulation_hid(uow, vault, office_head):
     hall = a_scored_hall(uow, vault)
     done = analyse_sitting(uow, vault, hall.id, office_head)
     assert (done.candidates, done.items, done.flagged_pairs) == (240, 50, 1)
-    assert "WRONG_KEY_SUSPECTED" in flags_of(uow, hall, WRONG_KEY)
-    assert "DEAD_DISTRACTOR" in flags_of(uow, hall, DEAD_DISTRACTOR)
-    assert "TOO_EASY" in flags_of(uow, hall, TOO_EASY)
+    assert "WRONG_KEY_SUSPECTED" in flags_of(uow, vault, hall, WRONG_KEY)
+    assert "DEAD_DISTRACTOR" in flags_of(uow, vault, hall, DEAD_DISTRACTOR)
+    assert "TOO_EASY" in flags_of(uow, vault, hall, TOO_EASY)
     with uow.read() as session:
         run = session.scalars(select(SimilarityRun)).one()
         flagged = [{pair["a"], pair["b"]} for pair in run.document["pairs"] if pair["flagged_by"]]
@@ -120,7 +122,7 @@ def test_thirty_candidates_get_figures_and_an_honest_refusal_of_the_calibration(
     hall = a_scored_hall(uow, vault, rooms=1, copiers=0)
     analyse_sitting(uow, vault, hall.id, office_head)
     with uow.read() as session:
-        document = session.get_one(SittingAnalysis, hall.id).document
+        document = open_figures(vault, session.get_one(SittingAnalysis, hall.id))
     assert document["calibration_refused"]["code"] == "TOO_FEW_CANDIDATES"
     assert all(line["figures"]["b"] is None for line in document["items"])
     assert document["abilities"] is None
@@ -243,3 +245,22 @@ def test_a_reviewer_who_may_not_see_scores_yet_gets_the_papers_without_keys(uow,
     assert all(item.a.is_right is None and item.same_wrong is None for item in page.items)
     with uow.read() as session:
         assert session.get_one(SimilarityCase, case.id).state == "under_review"
+
+
+def test_no_figure_that_tells_a_key_lies_open_in_the_database(uow, vault, hall, office_head):
+    analyse_sitting(uow, vault, hall.id, office_head)
+    with uow.read() as session:
+        rows = [
+            *session.scalars(select(ItemStatistics)),
+            *session.scalars(select(ItemSittingStatistics)),
+            session.get_one(SittingAnalysis, hall.id),
+        ]
+        for row in rows:
+            assert b"is_key" in canonical_json(open_figures(vault, row))
+            stored = {column.name: getattr(row, column.name) for column in row.__table__.columns}
+            assert "is_key" not in repr(stored)
+            assert "WRONG_KEY" not in repr(stored)
+        first, second = rows[0], rows[1]
+        first.cipher = second.cipher
+        with pytest.raises(Forbidden, match="CIPHERTEXT_REJECTED"):
+            open_figures(vault, first)
