@@ -210,7 +210,7 @@ def test_too_few_candidates_are_an_honest_refusal_and_never_a_figure(server: Pre
     words = page.locator("main").inner_text()
     assert "只有 9 名考生，难度标定至少需要 200 名。" in words
     assert "信度算不出来：所有考生总分相同" in words
-    assert "成绩尚未确认或发布" in words
+    assert "只给有权看成绩的岗位看" in words
     assert page.locator("figure svg[role=img]").count() == 0
     assert_fit_for_everybody(page)
 
