@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from itembank.services.decide_proposal import decide_proposal
 from scoring.analysis import wire
-from scoring.analysis.pages import item_page, paper_page, proposal_lines, proposals_page, sittings_page
+from scoring.analysis.item_pages import item_page, proposal_lines, proposals_page
+from scoring.analysis.pages import paper_page, sittings_page
 from scoring.analysis.pair_pages import case_line, cases_page, places_of, room_page
 from scoring.domain.cases import Conclusion
 from scoring.models import SimilarityCase

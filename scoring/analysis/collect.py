@@ -10,35 +10,30 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import pairwise
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from itembank.bank_rows import READ_AT_A_TIME
 from itembank.content import open_content
-from itembank.domain.script import ScriptLayout
 from itembank.models import Item, ItemVersion, Package, Script
 from itembank.queries import script_layout
+from scoring.analysis.attempt_answers import GivenAnswer, Options, read_answers, require_scheme
 from scoring.attendance import ENDED_STATES, attendance_at_end
-from scoring.computation import script_of
-from scoring.domain.attempt_score import FormItem, canonical_answers, score_answers
 from scoring.domain.canonical import canonical_digest
 from scoring.domain.mark_scheme import DecisionKind, MarkScheme
 from scoring.domain.states import Attendance
 from scoring.domain.statistics.answer_text import option_labels
-from scoring.mark_schemes import open_scheme, scheme_in_force
+from scoring.mark_schemes import scheme_in_force
 from scoring.models import MarkScheme as MarkSchemeRow
 from server.adapters.vault import Vault
 from server.core.errors import Conflict
-from server.delivery.domain.responses import EntryLine, derive_responses, digest_responses
-from server.delivery.models import Attempt, CandidateSession, JournalEntry
+from server.delivery.models import Attempt, CandidateSession
 from server.scheduling.models import AdmissionTicket, Candidate, Room, Seat, Sitting
 from server.scheduling.queries import require_sitting, sitting_profile
 
 #: a paper has 100 points, in 1/100
 WHOLE = 100_00
-Options = frozenset[str]
 Progress = Callable[[str, int, int], None]
 
 
@@ -59,25 +54,6 @@ class CollectedItem:
     key: Options
     is_shuffled: bool
     left_out: bool
-
-
-@dataclass(frozen=True)
-class GivenAnswer:
-    """A candidate's answer to one item: counted options, mark obtained and full mark (1/100), place and letters on the own screen.
-
-    `chosen` None: never answered; empty: cleared. `before`: earlier answers, oldest first. Seconds after the own start.
-    """
-
-    n: int
-    chosen: Options | None
-    mark: int
-    full: int
-    displayed: str
-    option_count: int
-    is_reached: bool
-    answered_s: float | None
-    spent_s: float | None
-    before: tuple[Options, ...]
 
 
 @dataclass(frozen=True)
@@ -220,7 +196,7 @@ def collect_sittings(
             "这些场次的职业或等级不同，不能合并分析。",
             "These sittings are of different occupations or levels and cannot be analysed together.",
         )
-    found: list[tuple[Attempt, AdmissionTicket, Candidate, Room, Seat, str]] = []
+    found: list[tuple[Attempt, Candidate, Room, Seat, str, str]] = []
     for sitting in sittings:
         found += _attempts(session, sitting.id)
     schemes: dict[str, tuple[MarkSchemeRow, MarkScheme]] = {}
@@ -228,20 +204,17 @@ def collect_sittings(
     persons: list[CollectedPerson] = []
     points: dict[str, tuple[str, int]] = {}
     keys: dict[str, tuple[Options, bool]] = {}
-    layouts: list[ScriptLayout] = []
-    for done, (attempt, _ticket, candidate, room, seat, paper_id) in enumerate(found, start=1):
+    for done, (attempt, candidate, room, seat, form, paper_id) in enumerate(found, start=1):
         if paper_id not in schemes:
-            schemes[paper_id] = _scheme(session, vault, paper_id)
+            schemes[paper_id] = require_scheme(session, vault, paper_id)
         layout = script_layout(session, attempt.script_id or "")
-        layouts.append(layout)
         scheme = schemes[paper_id][1]
         for placed in layout.items.values():
             points.setdefault(placed.item_version_id, (placed.kind, placed.points))
             key = scheme.key_of(placed.item_version_id)
             decided = key.decision is not None and key.decision.kind is not DecisionKind.ACCEPT_ALSO
             keys[placed.item_version_id] = (key.key, decided or keys.get(placed.item_version_id, (key.key, False))[1])
-        form = session.scalar(select(Script.form_label).where(Script.id == attempt.script_id)) or ""
-        marked = _answers(session, attempt, layout, scheme)
+        marked = read_answers(session, attempt, layout, scheme)
         persons.append(
             CollectedPerson(
                 attempt_id=attempt.id,
@@ -254,9 +227,9 @@ def collect_sittings(
                 column=seat.column,
                 school_class=f"{candidate.organisation} {candidate.class_name}" if candidate.class_name else "",
                 machine=machines.get(attempt.id, ""),
-                score=marked[1],
-                full_score=marked[2],
-                answers=marked[0],
+                score=marked.score,
+                full_score=marked.full_score,
+                answers=marked.given,
             )
         )
         time.sleep(0)
@@ -275,9 +248,9 @@ def collect_sittings(
     )
 
 
-def _attempts(session: Session, sitting_id: str) -> list[tuple[Attempt, AdmissionTicket, Candidate, Room, Seat, str]]:
+def _attempts(session: Session, sitting_id: str) -> list[tuple[Attempt, Candidate, Room, Seat, str, str]]:
     query = (
-        select(Attempt, AdmissionTicket, Candidate, Room, Seat, Package.paper_id)
+        select(Attempt, Candidate, Room, Seat, Script.form_label, Package.paper_id)
         .join(AdmissionTicket, AdmissionTicket.id == Attempt.ticket_id)
         .join(Candidate, Candidate.id == AdmissionTicket.candidate_id)
         .join(Room, Room.id == Attempt.room_id)
@@ -303,83 +276,6 @@ def _machines(session: Session, sitting_ids: Sequence[str]) -> dict[str, str]:
         .order_by(CandidateSession.created_at, CandidateSession.token_hash)
     )
     return {row[0]: row[1] for row in session.execute(query)}
-
-
-def _scheme(session: Session, vault: Vault, paper_id: str) -> tuple[MarkSchemeRow, MarkScheme]:
-    row = scheme_in_force(session, paper_id)
-    if row is None:
-        raise Conflict(
-            "NO_MARK_SCHEME",
-            "这份试卷还没有评分标准，请先评分，再作分析。",
-            "This paper has no mark scheme yet; score it before it is analysed.",
-            paper_id=paper_id,
-        )
-    return row, open_scheme(vault, row)
-
-
-def _answers(
-    session: Session, attempt: Attempt, layout: ScriptLayout, scheme: MarkScheme
-) -> tuple[dict[str, GivenAnswer], int, int]:
-    j = JournalEntry
-    query = (
-        select(j.kind, j.item_ref, j.value, j.epoch, j.client_seq, j.standing, j.received_at)
-        .where(j.attempt_id == attempt.id, j.kind == "answer", j.standing == "counted")
-        .order_by(j.epoch, j.client_seq)
-    )
-    lines, moments = [], []
-    for kind, ref, value, epoch, seq, standing, received_at in session.execute(query):
-        lines.append(EntryLine(kind, ref, tuple(value), epoch, seq, standing))
-        moments.append(received_at)
-    responses = derive_responses(lines)
-    if attempt.answers_digest is not None and attempt.answers_digest != digest_responses(responses):
-        raise Conflict(
-            "ANSWERS_CHANGED",
-            "作答流水与交卷时的摘要不一致，未作分析，请立即报告考务负责人。",
-            "An answer journal differs from its digest at the end of the attempt; not analysed. Report it at once.",
-            attempt_id=attempt.id,
-        )
-    form = [
-        FormItem(item.ref, n, item.item_version_id, item.kind, item.points, item.options)
-        for n, item in enumerate(layout.items.values(), start=1)
-    ]
-    answers = canonical_answers(form, {ref: response.value for ref, response in responses.items()})
-    computed = score_answers(form, answers, scheme)
-    last = max((item.n for item in form if answers.get(item.ref)), default=0)
-    spent: dict[str, float] = {}
-    at: dict[str, float] = {}
-    history: dict[str, list[Options]] = {}
-    start = attempt.started_at
-    previous = start
-    for line, moment in zip(lines, moments, strict=True):
-        if line.item_ref not in layout.items:
-            continue
-        if previous is not None:
-            spent[line.item_ref] = spent.get(line.item_ref, 0.0) + max((moment - previous).total_seconds(), 0.0)
-        previous = moment if previous is None else max(moment, previous)
-        if start is not None:
-            at[line.item_ref] = (moment - start).total_seconds()
-        history.setdefault(line.item_ref, []).append(layout.items[line.item_ref].option_ids(line.value))
-    marks = {mark.item_ref: mark.mark for mark in computed.marks}
-    given = {}
-    for item in form:
-        order = list(item.options.values())
-        chosen = answers.get(item.ref)
-        letters = option_labels(len(order))
-        displayed = "".join(letters[place] for place, option in enumerate(order) if chosen and option in chosen)
-        steps = history.get(item.ref, [])
-        given[item.item_version_id] = GivenAnswer(
-            n=item.n,
-            chosen=chosen,
-            mark=marks[item.ref],
-            full=item.points,
-            displayed=displayed,
-            option_count=len(order),
-            is_reached=item.n <= last,
-            answered_s=at.get(item.ref),
-            spent_s=spent.get(item.ref),
-            before=tuple(step for step, after in pairwise(steps) if step != after),
-        )
-    return given, computed.score, computed.full_score
 
 
 def _items(
@@ -426,22 +322,3 @@ def _without_fixed_letters(person: CollectedPerson, shuffled: set[str]) -> Colle
         for version, given in person.answers.items()
     }
     return replace(person, answers=answers)
-
-
-@dataclass(frozen=True)
-class ReadPaper:
-    """One attempt's paper for a reviewer: answers by item version; `scheme` as in force."""
-
-    attempt: Attempt
-    form: str
-    scheme: MarkScheme
-    answers: Mapping[str, GivenAnswer]
-
-
-def read_paper(session: Session, vault: Vault, attempt_id: str) -> ReadPaper:
-    """Raises Conflict: `ANSWERS_CHANGED`, `NO_MARK_SCHEME`, `NO_SCRIPT`."""
-    attempt = session.get_one(Attempt, attempt_id)
-    script, paper_id = script_of(session, attempt)
-    _, scheme = _scheme(session, vault, paper_id)
-    answers, _, _ = _answers(session, attempt, script_layout(session, script.id), scheme)
-    return ReadPaper(attempt, script.form_label, scheme, answers)

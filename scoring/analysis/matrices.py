@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from scoring.analysis.collect import Collected, CollectedItem, Options
+from scoring.analysis.attempt_answers import Options
+from scoring.analysis.collect import Collected, CollectedItem
 from scoring.domain.statistics.answer_text import Choice
 from scoring.domain.statistics.arrays import Floats, SmallInts
 from scoring.domain.statistics.behaviour import Change

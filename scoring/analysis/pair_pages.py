@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from itembank.content import open_content
 from itembank.models import ItemVersion, Script
 from scoring.analysis import wire
-from scoring.analysis.collect import GivenAnswer, ReadPaper, read_paper
-from scoring.analysis.pages import item_text, letters_of, name_of, require_analysis, sitting_line
+from scoring.analysis.attempt_answers import GivenAnswer, ReadPaper, read_paper
+from scoring.analysis.item_pages import item_text, letters_of
+from scoring.analysis.pages import name_of, require_analysis, sitting_line
 from scoring.domain.states import ResultState
 from scoring.domain.visibility import may_see_score
 from scoring.models import Result, SimilarityCase, SimilarityRun

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from server.cli.analysis_progress import AnalysisProgress
 from server.cli.context import DataOption, JsonOption, platform_at, signed_in, tell
 from server.core.actor import Actor
 from server.core.permissions import Permission, Role, may
@@ -40,15 +40,15 @@ def sitting(
     as_json: JsonOption = False,
 ) -> None:
     """Analyse a sitting that has ended and store it; several ids: together, with drift, stored nowhere."""
-    with platform_at(data) as platform, _person(platform, login, password) as actor, AnalysisProgress() as progress:
+    with platform_at(data) as platform, _person(platform, login, password) as actor:
         heard = ""
 
-        def told(part: str, done: int, total: int) -> None:
+        def told(part: str, _done: int, _total: int) -> None:
+            # from a thread of the operating system: a line, and no moving bar with locks of its own
             nonlocal heard
             if part != heard:
                 heard = part
-                progress.stage(PARTS.get(part, part))
-            progress.part_done(part, done, total)
+                print(PARTS.get(part, part), file=sys.stderr, flush=True)
 
         if len(sittings) > 1:
             answer = _together(platform, sittings, actor, told)

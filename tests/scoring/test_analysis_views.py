@@ -14,8 +14,10 @@ from scoring.services.confirm_results import confirm_results
 from scoring.services.release_results import release_results
 from scoring.services.score_sitting import score_sitting
 from server.core.actor import SYSTEM
+from server.core.bus import InProcessBus
 from server.core.permissions import Role
 from server.settings import Settings
+from server.storage.unit_of_work import UnitOfWork
 from server.webkit import error_replies
 from server.webkit.guards import POLICY, register_loader
 from server.webkit.platform import Platform
@@ -24,6 +26,12 @@ from tests.factories.analysis import WRONG_KEY, a_sat_hall
 
 BASE = "/api/analysis"
 TEXT_MARK = "模拟试题，仅供演示"
+
+
+@pytest.fixture
+def database(sqlite_database):
+    """The use cases behind the addresses are tested on both; `test_the_pages_on_postgresql` asks every address there once."""
+    return sqlite_database
 
 
 class World:
@@ -193,3 +201,19 @@ def test_the_printed_report_is_a_pdf_without_names_and_is_on_record(analysed):
     assert reply.data[:5] == b"%PDF-"
     assert reply.headers["Content-Disposition"].startswith("attachment; filename=analysis-")
     assert reply.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.postgres
+def test_the_pages_on_postgresql(postgres_database, vault, clock, tmp_path):
+    world = World(UnitOfWork(postgres_database, InProcessBus(), clock), vault, tmp_path)
+    world.analyse()
+    a, b = world.hall.copied[0]
+    sent = {"a": a, "b": b, "reviewer_id": world.people[Role.EXAM_CLERK].id, "reason": "邻座"}
+    case = world.ask(Role.OFFICE_HEAD, "POST", f"{world.sitting}/open-case", json=sent).json
+    for path in (
+        f"{BASE}/sittings", world.sitting, f"{world.sitting}/similarity", f"{BASE}/proposals", f"{BASE}/cases",
+        f"{BASE}/items/{world.hall.bank.versions[0]}",
+    ):  # fmt: skip
+        world.get(Role.OFFICE_HEAD, path)
+    assert len(world.get(Role.EXAM_CLERK, f"{BASE}/cases/{case['id']}")["items"]) == 50
+    assert world.ask(Role.OFFICE_HEAD, "GET", f"{world.sitting}/report.pdf").data[:5] == b"%PDF-"
