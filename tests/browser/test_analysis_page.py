@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,8 @@ def open_page(server: PretendServer, query: str, role: str = "office_head") -> P
         if f"GET {path}" not in server.answers:
             server.on("GET", path, told.as_json(answer))
     server.page.goto(f"{ADDRESS}/analysis{query}")
-    server.page.get_by_role("heading", level=1).wait_for()
-    server.page.wait_for_load_state("networkidle")
+    server.page.locator("main h1").wait_for()
+    server.page.get_by_text("正在读取").wait_for(state="hidden")
     return server.page
 
 
@@ -78,6 +79,7 @@ PAGES = {
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_for_everybody_in_both_languages(server: PretendServer, name: str) -> None:
     page = open_page(server, *PAGES[name])
+    page.wait_for_load_state("networkidle")
     assert_fit_for_everybody(page)
     page.get_by_role("button", name="English").click()
     assert NEVER.findall(page.locator("main").text_content() or "") == []
@@ -220,7 +222,7 @@ def test_a_paper_that_was_not_analysed_shows_the_servers_words_and_can_be_starte
     server.on("GET", SITTING, refusal("NOT_ANALYSED", "这一场还没有分析，请先开始分析。"), 404)
     page = open_page(server, "?sitting=sit")
     page.get_by_role("alert").get_by_text("这一场还没有分析").wait_for()
-    assert page.get_by_role("button", name="开始分析").is_visible()
+    page.get_by_role("button", name="开始分析").wait_for()
     assert page.get_by_role("link", name="PDF").count() == 0
 
 
@@ -310,6 +312,23 @@ def test_a_case_is_opened_with_a_reviewer_and_a_reason(server: PretendServer) ->
     page.get_by_text("已交 赵岚 核查").wait_for()
     sent = server.sent(f"{SITTING}/open-case")
     assert sent == [{"a": "a13", "b": "a21", "reviewer_id": "3", "reason": "相邻，同错 19 道。"}]
+
+
+def test_forty_rooms_are_a_list_and_those_with_pairs_stand_beside_it(server: PretendServer) -> None:
+    page_told = told.similar()
+    empty = [
+        dataclasses.replace(page_told.rooms[0], room_id=f"r{n}", name=f"{n} 号楼机房", seats=[]) for n in range(40)
+    ]
+    rooms = [*empty, *page_told.rooms]
+    server.on("GET", f"{SITTING}/similarity", told.as_json(dataclasses.replace(page_told, rooms=rooms)))
+    page = open_page(server, "?sitting=sit&similar=1")
+    chips = page.get_by_role("group", name="考场").get_by_role("button")
+    assert chips.count() == 1
+    assert "第三机房" in chips.inner_text()
+    page.get_by_label("选择考场").select_option("r7")
+    page.get_by_text("本考场没有超过界限的答卷对").wait_for()
+    assert chips.count() == 2
+    assert_fit_for_everybody(page)
 
 
 def test_papers_that_cannot_be_compared_say_why_and_nothing_else(server: PretendServer) -> None:

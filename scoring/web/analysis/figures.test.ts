@@ -21,7 +21,7 @@ describe("a chance in words", () => {
     expect(oneIn(1e-9, "zh")).toBe("10 亿");
     expect(oneIn(2.4e-13, "zh")).toBe("4.2 万亿");
     expect(oneIn(0.02, "zh")).toBe("50");
-    expect(oneIn(0, "zh")).toBe("一千万亿以上");
+    expect(oneIn(0, "zh")).toBe("1,000 万亿");
   });
 
   it("keeps its power of ten in tables", () => {

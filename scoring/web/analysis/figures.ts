@@ -13,11 +13,13 @@ export function ofHundred(share: number | null | undefined): string {
   return String(Math.round(share * 100));
 }
 
-/** 1 in how many: 0.000004 → "25 万" / "250,000"; what is rarer than a double can hold has a floor. */
+/** Rarer than this nobody can imagine, and no model is that exact: it is only said to be rarer. */
+export const RAREST = 1e-15;
+
+/** 1 in how many: 0.000004 → "25 万" / "250,000". */
 export function oneIn(p: number | null | undefined, language: "zh" | "en"): string {
   if (!isNumber(p) || p > 1) return NONE;
-  const times = 1 / Math.max(p, 1e-30);
-  if (times >= 1e15) return language === "zh" ? "一千万亿以上" : "more than 10¹⁵";
+  const times = 1 / Math.max(p, RAREST);
   const two = (value: number) => Number(value.toPrecision(2));
   if (language === "en") return two(times).toLocaleString("en");
   if (times >= 1e12) return `${two(times / 1e12).toLocaleString("en")} 万亿`;

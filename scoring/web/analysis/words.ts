@@ -2,6 +2,7 @@
 import { language, pick, translator } from "@web/i18n";
 import { asMoment } from "@web/staff/words";
 
+import { oneIn, RAREST } from "./figures";
 import { EN } from "./words_en";
 import { ZH } from "./words_zh";
 
@@ -32,3 +33,6 @@ export function noticeWords(notice: string): string {
   const parts = /^(.*[。！]) ([\x20-\x7e–’…]+)$/s.exec(notice);
   return parts ? pick(parts[1], parts[2]) : notice;
 }
+
+/** A chance as people say it. */
+export const rarity = (p: number): string => t(p < RAREST ? "rarerThan" : "oneInN", { n: oneIn(p, language.value) });
