@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from sqlalchemy import select
@@ -45,6 +46,15 @@ class GivenAnswer:
 
 
 @dataclass(frozen=True)
+class EndedAttempt:
+    """What of an attempt its answers depend on."""
+
+    id: str
+    started_at: datetime | None
+    answers_digest: str | None
+
+
+@dataclass(frozen=True)
 class MarkedAnswers:
     """Answers by item version; score and full score in 1/100."""
 
@@ -66,7 +76,7 @@ def require_scheme(session: Session, vault: Vault, paper_id: str) -> tuple[MarkS
     return row, open_scheme(vault, row)
 
 
-def read_answers(session: Session, attempt: Attempt, layout: ScriptLayout, scheme: MarkScheme) -> MarkedAnswers:
+def read_answers(session: Session, attempt: EndedAttempt, layout: ScriptLayout, scheme: MarkScheme) -> MarkedAnswers:
     """Counted answers of an ended attempt under `scheme`.
 
     Raises:
@@ -149,5 +159,10 @@ def read_paper(session: Session, vault: Vault, attempt_id: str) -> ReadPaper:
     attempt = session.get_one(Attempt, attempt_id)
     script, paper_id = script_of(session, attempt)
     _, scheme = require_scheme(session, vault, paper_id)
-    marked = read_answers(session, attempt, script_layout(session, script.id), scheme)
+    marked = read_answers(
+        session,
+        EndedAttempt(attempt.id, attempt.started_at, attempt.answers_digest),
+        script_layout(session, script.id),
+        scheme,
+    )
     return ReadPaper(attempt, script.form_label, scheme, marked.given)

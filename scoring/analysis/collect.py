@@ -6,6 +6,7 @@ key in force, where people sat, of which class, at which machine, when they answ
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +19,9 @@ from itembank.bank_rows import READ_AT_A_TIME
 from itembank.content import open_content
 from itembank.models import Item, ItemVersion, Package, Script
 from itembank.queries import script_layout
-from scoring.analysis.attempt_answers import GivenAnswer, Options, read_answers, require_scheme
+from scoring.analysis.attempt_answers import EndedAttempt, GivenAnswer, Options, read_answers, require_scheme
 from scoring.attendance import ENDED_STATES, attendance_at_end
-from scoring.domain.canonical import canonical_digest
+from scoring.domain.canonical import canonical_digest, canonical_json
 from scoring.domain.mark_scheme import DecisionKind, MarkScheme
 from scoring.domain.states import Attendance
 from scoring.domain.statistics.answer_text import option_labels
@@ -34,6 +35,8 @@ from server.scheduling.queries import require_sitting, sitting_profile
 
 #: a paper has 100 points, in 1/100
 WHOLE = 100_00
+#: between attempts, so that a serving process answers others meanwhile (0 would not let its loop look for them)
+GIVE_WAY_S = 0.001
 Progress = Callable[[str, int, int], None]
 
 
@@ -89,31 +92,22 @@ class Collected:
 
     @property
     def input_digest(self) -> str:
-        """Hex SHA-256; takes a second for a large hall, so call it where the analysis runs."""
-        return canonical_digest(
-            {
-                "items": [[i.version_id, sorted(i.letters.items()), sorted(i.key), i.left_out] for i in self.items],
-                "schemes": list(self.scheme_digests),
-                "persons": [
-                    [p.attempt_id, p.form, p.room_name, p.row, p.column, p.school_class, p.machine, p.score]
-                    for p in self.persons
-                ],
-                "answers": [
-                    [
-                        version,
-                        g.n,
-                        None if g.chosen is None else sorted(g.chosen),
-                        g.displayed,
-                        g.mark,
-                        g.answered_s,
-                        g.spent_s,
-                        [sorted(each) for each in g.before],
-                    ]
-                    for p in self.persons
-                    for version, g in sorted(p.answers.items())
-                ],
-            }
-        )
+        """Hex SHA-256, person by person: one large document would hold the interpreter for a third of a second."""
+        found = hashlib.sha256(
+            canonical_json([
+                [[i.version_id, sorted(i.letters.items()), sorted(i.key), i.left_out] for i in self.items],
+                list(self.scheme_digests),
+            ])
+        )  # fmt: skip
+        for p in self.persons:
+            where = [p.attempt_id, p.form, p.room_name, p.row, p.column, p.school_class, p.machine, p.score]
+            answers = [
+                [version, g.n, None if g.chosen is None else sorted(g.chosen), g.displayed, g.mark, g.answered_s, g.spent_s,
+                 [sorted(each) for each in g.before]]
+                for version, g in sorted(p.answers.items())
+            ]  # fmt: skip
+            found.update(canonical_json([where, answers]))
+        return found.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -196,7 +190,7 @@ def collect_sittings(
             "这些场次的职业或等级不同，不能合并分析。",
             "These sittings are of different occupations or levels and cannot be analysed together.",
         )
-    found: list[tuple[Attempt, Candidate, Room, Seat, str, str]] = []
+    found: list[_Seated] = []
     for sitting in sittings:
         found += _attempts(session, sitting.id)
     schemes: dict[str, tuple[MarkSchemeRow, MarkScheme]] = {}
@@ -204,35 +198,36 @@ def collect_sittings(
     persons: list[CollectedPerson] = []
     points: dict[str, tuple[str, int]] = {}
     keys: dict[str, tuple[Options, bool]] = {}
-    for done, (attempt, candidate, room, seat, form, paper_id) in enumerate(found, start=1):
+    for done, seated in enumerate(found, start=1):
+        paper_id = seated.paper_id
         if paper_id not in schemes:
             schemes[paper_id] = require_scheme(session, vault, paper_id)
-        layout = script_layout(session, attempt.script_id or "")
+        layout = script_layout(session, seated.script_id)
         scheme = schemes[paper_id][1]
         for placed in layout.items.values():
             points.setdefault(placed.item_version_id, (placed.kind, placed.points))
             key = scheme.key_of(placed.item_version_id)
             decided = key.decision is not None and key.decision.kind is not DecisionKind.ACCEPT_ALSO
             keys[placed.item_version_id] = (key.key, decided or keys.get(placed.item_version_id, (key.key, False))[1])
-        marked = read_answers(session, attempt, layout, scheme)
+        marked = read_answers(session, seated.attempt, layout, scheme)
         persons.append(
             CollectedPerson(
-                attempt_id=attempt.id,
-                sitting_id=attempt.sitting_id,
-                form=form,
-                room_id=room.id,
-                room_name=room.name,
-                seat_number=seat.number,
-                row=seat.row,
-                column=seat.column,
-                school_class=f"{candidate.organisation} {candidate.class_name}" if candidate.class_name else "",
-                machine=machines.get(attempt.id, ""),
+                attempt_id=seated.attempt.id,
+                sitting_id=seated.sitting_id,
+                form=seated.form,
+                room_id=seated.room_id,
+                room_name=seated.room_name,
+                seat_number=seated.seat_number,
+                row=seated.row,
+                column=seated.column,
+                school_class=f"{seated.organisation} {seated.class_name}" if seated.class_name else "",
+                machine=machines.get(seated.attempt.id, ""),
                 score=marked.score,
                 full_score=marked.full_score,
                 answers=marked.given,
             )
         )
-        time.sleep(0)
+        time.sleep(GIVE_WAY_S)
         if progress is not None and (done % 20 == 0 or done == len(found)):
             progress("collect", done, len(found))
     items = _items(session, vault, points, keys)
@@ -248,9 +243,31 @@ def collect_sittings(
     )
 
 
-def _attempts(session: Session, sitting_id: str) -> list[tuple[Attempt, Candidate, Room, Seat, str, str]]:
+@dataclass(frozen=True)
+class _Seated:
+    """One attempt and where it sat; columns only: photographs and tickets are nobody's business here."""
+
+    attempt: EndedAttempt
+    sitting_id: str
+    script_id: str
+    organisation: str
+    class_name: str
+    room_id: str
+    room_name: str
+    seat_number: int
+    row: int
+    column: int
+    form: str
+    paper_id: str
+
+
+def _attempts(session: Session, sitting_id: str) -> list[_Seated]:
     query = (
-        select(Attempt, Candidate, Room, Seat, Script.form_label, Package.paper_id)
+        select(
+            Attempt.state, Attempt.id, Attempt.started_at, Attempt.answers_digest, Attempt.sitting_id, Script.id,
+            Candidate.organisation, Candidate.class_name, Room.id, Room.name, Seat.number, Seat.row, Seat.column,
+            Script.form_label, Package.paper_id,
+        )
         .join(AdmissionTicket, AdmissionTicket.id == Attempt.ticket_id)
         .join(Candidate, Candidate.id == AdmissionTicket.candidate_id)
         .join(Room, Room.id == Attempt.room_id)
@@ -259,11 +276,11 @@ def _attempts(session: Session, sitting_id: str) -> list[tuple[Attempt, Candidat
         .join(Package, Package.id == Script.package_id)
         .where(Attempt.sitting_id == sitting_id)
         .order_by(AdmissionTicket.number)
-    )
+    )  # fmt: skip
     return [
-        (row[0], row[1], row[2], row[3], row[4], row[5])
-        for row in session.execute(query)
-        if attendance_at_end(row[0].state, row[0].started_at) is Attendance.TAKEN
+        _Seated(EndedAttempt(attempt_id, started_at, digest), *rest)
+        for state, attempt_id, started_at, digest, *rest in session.execute(query)
+        if attendance_at_end(state, started_at) is Attendance.TAKEN
     ]
 
 
