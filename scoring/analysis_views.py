@@ -79,7 +79,8 @@ class RunningAnalyses:
     def start(self, sitting_id: str, actor: Actor) -> None:
         """Begin, and go on beside the serving. Refusals of the beginning reach the caller.
 
-        Raises: as `begin_analysis`.
+        Raises:
+            Conflict: `SITTING_STILL_OPEN`, `NOTHING_TO_ANALYSE`, `ANALYSIS_RUNNING`.
         """
         begin_analysis(self._platform.uow, sitting_id, actor)
         threading.Thread(

@@ -56,6 +56,7 @@ SHELL = "text/html"
 WRITER_CODES = ("NOT_STARTED", "QUEUE_FULL", "SERVER_STOPPING", "STORAGE_FULL", "STORAGE_UNAVAILABLE", "STORAGE_SLOW")
 #: Refusals from deeper than the use case a view calls.
 MORE_CODES: dict[str, tuple[str, ...]] = {
+    "analysis.start": ("SITTING_NOT_FOUND", "SITTING_STILL_OPEN", "NOTHING_TO_ANALYSE", "ANALYSIS_RUNNING"),
     "candidate.sign_in": ("TOO_MANY_ATTEMPTS", "SITTING_NOT_READY"),
     "candidate.answers": WRITER_CODES,
     "candidate.begin": ("NOT_RUNNING",),
@@ -67,6 +68,7 @@ MORE_CODES: dict[str, tuple[str, ...]] = {
 }
 #: What an address is for, where no message class or use case says it.
 SUMMARIES = {
+    "analysis.start": "Analyse a sitting that has ended; goes on beside the serving, the list tells how far; body `{}`.",
     "candidate.state": "Everything the page needs to draw itself anew.",
     "candidate.sign_in": "Sign in with ticket number and PIN; sets the cookie.",
     "paper_file": "A script's encrypted paper, under the SHA-256 of its content; may be fetched and kept before the start.",

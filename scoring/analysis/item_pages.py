@@ -103,7 +103,7 @@ def item_text(vault: Vault, version: ItemVersion, *, with_key: bool = True) -> w
 
 
 def proposals_page(session: Session, actor: Actor) -> wire.ProposalsReply:
-    """Proposals to the bank. Raises Forbidden: `FORBIDDEN`."""
+    """Proposals to take items out of papers: open ones first, then the newest."""
     require_permission(actor, Permission.ANALYSIS_SITTING_READ)
     return wire.ProposalsReply(proposal_lines(session), may(actor.role, Permission.ANALYSIS_PROPOSAL_DECIDE))
 

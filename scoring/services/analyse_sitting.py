@@ -62,7 +62,10 @@ def analyse_sitting(
 def begin_analysis(uow: UnitOfWork, sitting_id: str, actor: Actor) -> None:
     """Take the sitting for this analysis; `finish_analysis` must follow.
 
-    Raises: as `analyse_sitting`.
+    Raises:
+        Forbidden: `FORBIDDEN`.
+        NotFound: `SITTING_NOT_FOUND`.
+        Conflict: `SITTING_STILL_OPEN`, `NOTHING_TO_ANALYSE`, `ANALYSIS_RUNNING`.
     """
     require_permission(actor, Permission.ANALYSIS_SITTING_START)
     with uow() as work:
