@@ -80,7 +80,7 @@ def misjudged(hall: Hall) -> list[str]:
 @fault(
     "F34", "最后一秒全员交卷", "Everybody submits in the last second", promises=("P6", "P8"),
     goal="all decided right; the last receipt <= 20 s",
-    repetitions=Repetitions(short=1, full=5, fixed_s=15, each_s=75, short_s=75),
+    repetitions=Repetitions(short=0, full=5, fixed_s=15, each_s=75),
     control="a server that judges neither the end nor the hand-in counts answers that came after it",
 )  # fmt: skip
 def last_second(case: FaultCase) -> Measured:
