@@ -33,7 +33,6 @@ import server.takeover.views
 from proctor.worker import RoomKeeper
 from scoring.worker import ScoringWorker
 from server.adapters import service_manager
-from server.adapters.real_thread import in_real_thread
 from server.adapters.redis_bus import RedisBus, connect
 from server.adapters.throttle import InMemoryThrottle, RedisThrottle, Throttle
 from server.adapters.vault import Vault
@@ -47,6 +46,7 @@ from server.delivery.socket import CandidateChannel
 from server.migrations import newest_revision, present_revision, upgrade
 from server.safekeeping.freeze import build_of, check_start
 from server.safekeeping.keeper import Keeper
+from server.safekeeping.open_sittings import open_sittings
 from server.scheduling.domain.rule_profile import load_profile
 from server.settings import Settings
 from server.storage.database import Database
@@ -64,6 +64,7 @@ BACKLOG = 2048
 MAX_BODY = 12 * 1024 * 1024
 MAX_MESSAGE = 64_000
 SIGN_HEAD_EVERY_S = 60.0
+LATE_IMPORTS_EVERY_S = 30.0
 #: pages told to move are gone after a third of a second; whoever stays is cut off
 FAREWELL_S = 1.0
 
@@ -189,6 +190,8 @@ class ExamServer:
         self.duty.start(self.background)
         self.keeper.start(self.background)
         self.background.every(SIGN_HEAD_EVERY_S, "audit-head", self._sign_head)
+        late = (LATE_IMPORTS_EVERY_S, "late-imports", self._bring_in_late_imports)
+        gevent.spawn_later(LATE_IMPORTS_EVERY_S, self.background.every, *late)
 
     def serve(self, host: str, port: int) -> None:
         """Listen until `stop`; a stop signal stops kindly."""
@@ -203,7 +206,6 @@ class ExamServer:
         interval_s = service_manager.watchdog_interval_s()
         if interval_s is not None:
             self.background.every(interval_s, "watchdog", lambda: service_manager.notify("WATCHDOG=1"))
-        gevent.spawn_later(late_imports.AFTER_S, in_real_thread, late_imports.bring_in)
         self._listener.serve_forever()
         self.background.join()
         self.platform.database.dispose()
@@ -229,6 +231,13 @@ class ExamServer:
     def _sign_head(self) -> None:
         if self.duty.holds():
             sign_head(self.duty.fenced, self.platform.vault, self.platform.node_id)
+
+    def _bring_in_late_imports(self) -> None:
+        """A node that comes back in mid-exam leaves them until the exam is over, or until somebody needs them."""
+        with self.platform.uow.read() as session:
+            if open_sittings(session, self.platform.clock.now()):
+                return
+        late_imports.bring_in()
 
     def _throttle(self) -> Throttle:
         url = self.platform.settings.redis_url.get_secret_value()

@@ -20,6 +20,7 @@ from server.audit.log import record
 from server.core.actor import Actor
 from server.core.ids import new_id
 from server.storage.unit_of_work import UnitOfWork
+from server.webkit import late_imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ def assemble_paper(
         items = read_usable_items(session, table, use_statistics=use_statistics)
         table_id, table_name, occupation = table.id, table.name, table.occupation_name
     # Seconds of search, and a server answers candidates meanwhile: off the event loop.
+    late_imports.bring_in()
     assembly = in_real_thread(assemble_forms, blueprint, items, forms, backups, seed)
     paper_id = new_id()
     form_ids = {form.label: new_id() for form in assembly.forms}

@@ -1,15 +1,18 @@
-"""Heavy packages that no node waits for when it starts, brought in afterwards so that no request waits for them either."""
+"""Heavy packages that no node waits for when it starts in the middle of an exam; no answer and no clock needs them.
+
+They are brought in by the event loop itself and not by a real thread: an import there and one here, each waiting for a
+module the other one holds, would stand still for ever.
+"""
 
 from __future__ import annotations
 
 import importlib
 
-#: pinyin's dictionaries take half a second, the solver of assembly a third; a server back from the dead takes answers before
+#: pinyin's dictionaries take half a second, the solver of assembly a third
 LATE = ("pypinyin", "scipy.optimize", "scipy.sparse")
-AFTER_S = 20.0
 
 
 def bring_in() -> None:
-    """Import them; belongs into a real thread."""
+    """Import them. Call it before handing to a real thread what needs them, and when nobody sits an exam."""
     for name in LATE:
         importlib.import_module(name)
